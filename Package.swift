@@ -1,0 +1,124 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+let settings: [SwiftSetting] = [
+  .swiftLanguageMode(.v6),
+  .strictMemorySafety(),
+  .treatAllWarnings(as: .error),
+  .enableUpcomingFeature("ExistentialAny"),
+  .enableUpcomingFeature("MemberImportVisibility"),
+]
+
+func target(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
+  .target(name: name, dependencies: dependencies, swiftSettings: settings)
+}
+
+func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+  .testTarget(name: name, dependencies: dependencies, swiftSettings: settings)
+}
+
+let package = Package(
+  name: "stele",
+  platforms: [.macOS(.v26)],
+  products: [.executable(name: "stele", targets: ["stele"])],
+  dependencies: [
+    // Command-line arguments, help texts and shell completions.
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+    // Log messages of the daemon itself.
+    .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+    // Graceful stop: signals to services in one place.
+    .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+    // Configuration files are YAML.
+    .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
+  ],
+  targets: [
+    // Fences around C: one importer each.
+    .target(name: "CLinux"),
+    .systemLibrary(name: "CLZ4", pkgConfig: "liblz4", providers: [.apt(["liblz4-dev"])]),
+    .systemLibrary(name: "COpenSSL", pkgConfig: "openssl", providers: [.apt(["libssl-dev"])]),
+
+    target("Bytes"),
+    target("Crypto", ["Bytes", "COpenSSL"]),
+    target("Compression", ["Bytes", "CLZ4"]),
+    target("Platform", ["Bytes", "CLinux"]),
+    target("Templates", ["Bytes"]),
+    target("Syslog", ["Bytes", "Templates"]),
+    target("TLS", ["Bytes", "COpenSSL"]),
+    target("MerkleLog", ["Bytes", "Crypto"]),
+    target("Segments", ["Bytes", "Compression", "Crypto", "MerkleLog", "Templates"]),
+    target("Events", ["Bytes", "Templates"]),
+    target("Formats", ["Bytes", "Events", "Syslog", "Templates"]),
+    target("SegmentReader", ["Bytes", "Crypto", "MerkleLog", "Platform", "Segments", "Templates"]),
+    target("SegmentWriter", ["Bytes", "Crypto", "MerkleLog", "Platform", "Segments", "Templates"]),
+    target("Intake", ["Bytes", "Platform", "Syslog", "TLS"]),
+    target(
+      "Inspect",
+      ["Bytes", "Crypto", "Events", "MerkleLog", "Platform", "SegmentReader", "Segments", "Templates"]),
+    target(
+      "Collector",
+      [
+        "Bytes", "Crypto", "Events", "Formats", "Intake", "MerkleLog", "Platform", "SegmentWriter",
+        "Segments", "Syslog", "TLS", "Templates",
+      ]),
+    .executableTarget(
+      name: "stele",
+      dependencies: [
+        "Bytes", "Collector", "Crypto", "Events", "Formats", "Inspect", "Intake", "MerkleLog",
+        "Platform", "SegmentReader", "SegmentWriter", "Segments", "Syslog", "TLS", "Templates",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        .product(name: "Logging", package: "swift-log"),
+        .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+        .product(name: "UnixSignals", package: "swift-service-lifecycle"),
+        "Yams",
+      ],
+      swiftSettings: settings),
+
+    .target(name: "CBenchmark", path: "Tests/Benchmarks/Reference"),
+    .executableTarget(
+      name: "benchmarks",
+      dependencies: [
+        "Bytes", "CBenchmark", "Compression", "Crypto", "Formats", "MerkleLog", "Platform", "Segments", "Syslog",
+        "Templates",
+      ],
+      path: "Tests/Benchmarks", exclude: ["Reference"], swiftSettings: settings),
+
+    .target(
+      name: "TestSupport", dependencies: ["Bytes", "Crypto", "MerkleLog", "Platform", "Segments", "Templates"],
+      path: "Tests/TestSupport", swiftSettings: settings),
+    tests("FaultTests", ["TestSupport", "stele"]),
+    tests("CommandTests", ["TestSupport", "stele"]),
+    tests("ConfigurationTests", ["Bytes", "Syslog", "TLS", "stele"]),
+    .target(
+      name: "Fuzzers",
+      dependencies: ["Bytes", "Crypto", "Formats", "Inspect", "MerkleLog", "Segments", "Syslog", "Templates"],
+      path: "Tests/Fuzzers", swiftSettings: settings),
+    .executableTarget(
+      name: "fuzz", dependencies: ["Bytes", "Fuzzers"], path: "Tests/Fuzz", swiftSettings: settings),
+    tests("FuzzTests", ["Fuzzers"]),
+    tests("BytesTests", ["Bytes"]),
+    tests("SegmentWriterTests", ["Bytes", "Crypto", "MerkleLog", "Platform", "SegmentWriter", "Segments"]),
+    tests("CryptoTests", ["Bytes", "COpenSSL", "Crypto"]),
+    tests("MerkleLogTests", ["Bytes", "Crypto", "MerkleLog"]),
+    tests("PlatformTests", ["Bytes", "Platform"]),
+    tests("TemplatesTests", ["Bytes", "Templates"]),
+    tests("SegmentsTests", ["Bytes", "Compression", "Crypto", "Formats", "MerkleLog", "Segments", "Templates"]),
+    tests("SyslogTests", ["Bytes", "Syslog"]),
+    tests("TLSTests", ["Bytes", "TLS"]),
+    tests(
+      "SegmentReaderTests",
+      ["Bytes", "Crypto", "MerkleLog", "Platform", "SegmentReader", "Segments", "Templates", "TestSupport"]),
+    tests(
+      "InspectTests",
+      [
+        "Bytes", "Crypto", "Inspect", "MerkleLog", "Platform", "SegmentReader", "SegmentWriter", "Segments",
+        "Templates", "TestSupport",
+      ]),
+    tests("IntakeTests", ["Bytes", "Intake", "Platform", "Syslog", "TLS"]),
+    tests("EventsTests", ["Bytes", "Events", "Templates"]),
+    tests("FormatsTests", ["Bytes", "Events", "Formats", "Templates"]),
+    .testTarget(
+      name: "IntegrationTests", dependencies: ["Bytes", "Events", "Formats", "Platform", "Templates", "stele"],
+      exclude: ["Servers"], swiftSettings: settings),
+    tests("SearchTests", ["Bytes", "Events", "Formats", "Inspect", "Platform", "Segments", "Templates"]),
+  ]
+)
