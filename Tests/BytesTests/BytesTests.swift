@@ -1,0 +1,3 @@
+import Bytes
+import Testing
+@Test func placeholder() {}
