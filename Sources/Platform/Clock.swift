@@ -1,0 +1,31 @@
+import Glibc
+
+/// The system's clocks.
+public enum Clock {
+  /// Nanoseconds since 1970 UTC. May step backwards when the clock is set.
+  public static func realtime() -> Int64 { read(CLOCK_REALTIME) }
+
+  /// Nanoseconds since some fixed point; never steps. For intervals and deadlines.
+  public static func monotonic() -> Int64 { read(CLOCK_MONOTONIC) }
+
+  /// Processor time that this process has used, nanoseconds.
+  public static func processorTime() -> Int64 { read(CLOCK_PROCESS_CPUTIME_ID) }
+
+  /// Sleeps for `nanoseconds`, or less when a signal arrives.
+  public static func sleep(nanoseconds: Int64) {
+    var time = timespec(nanoseconds: max(nanoseconds, 0))
+    _ = unsafe nanosleep(&time, nil)
+  }
+
+  private static func read(_ clock: clockid_t) -> Int64 {
+    var time = timespec()
+    unsafe clock_gettime(clock, &time)
+    return Int64(time.tv_sec) &* 1_000_000_000 &+ Int64(time.tv_nsec)
+  }
+}
+
+extension timespec {
+  init(nanoseconds: Int64) {
+    self.init(tv_sec: Int(nanoseconds / 1_000_000_000), tv_nsec: Int(nanoseconds % 1_000_000_000))
+  }
+}

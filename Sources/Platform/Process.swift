@@ -1,0 +1,83 @@
+import Glibc
+
+/// What concerns this process as a whole.
+public enum Process {
+  /// Lets the process open as many files as the administrator allows (`RLIMIT_NOFILE`: soft limit to hard
+  /// limit). Returns the limit that holds now.
+  @discardableResult public static func raiseFileLimit() -> Int {
+    var limit = rlimit()
+    let resource = __rlimit_resource_t(RLIMIT_NOFILE.rawValue)
+    guard unsafe getrlimit(resource, &limit) == 0 else { return 0 }
+    let soft = limit.rlim_cur
+    limit.rlim_cur = limit.rlim_max
+    if unsafe setrlimit(resource, &limit) != 0 { return Int(clamping: soft) }
+    return Int(clamping: limit.rlim_cur)
+  }
+
+  /// What a signal does that nobody waits for.
+  public enum Disposition: Sendable { case ignored, byDefault }
+
+  /// A terminal that goes away (SIGHUP).
+  public static func setHangup(_ disposition: Disposition) { set(SIGHUP, disposition) }
+
+  /// A write to a pipe that nobody reads (SIGPIPE). By default it ends the process without a word, which is
+  /// what the programs in a pipeline expect of one another; service managers start their services with it
+  /// ignored.
+  public static func setBrokenPipe(_ disposition: Disposition) { set(SIGPIPE, disposition) }
+
+  private static func set(_ number: Int32, _ disposition: Disposition) {
+    _ = signal(number, disposition == .ignored ? SIG_IGN : SIG_DFL)
+  }
+
+  /// The value of an environment variable; nil when it is not set or empty.
+  public static func environment(_ name: String) -> String? {
+    guard let value = unsafe getenv(name) else { return nil }
+    let text = unsafe String(cString: value)
+    return text.isEmpty ? nil : text
+  }
+
+  /// The working directory.
+  public static var workingDirectory: String {
+    unsafe withUnsafeTemporaryAllocation(of: CChar.self, capacity: Int(PATH_MAX)) { buffer in
+      guard let base = buffer.baseAddress, unsafe getcwd(base, buffer.count) != nil else { return "." }
+      return unsafe String(cString: base)
+    }
+  }
+
+  /// Ends the process at once, without running anything else.
+  public static func exit(_ status: Int32) -> Never { Glibc.exit(status) }
+}
+
+extension FileDescriptor {
+  /// Whether it is a terminal.
+  public var isTerminal: Bool { isatty(number) == 1 }
+}
+
+/// The three descriptors that every process starts with. They stay open to its end.
+public enum StandardStream: Int32, Sendable {
+  case input = 0
+  case output = 1
+  case error = 2
+
+  public var isTerminal: Bool { isatty(rawValue) == 1 }
+
+  /// Columns of the terminal; 80 when it does not say.
+  public var columns: Int {
+    var size = winsize()
+    let request = UInt(TIOCGWINSZ)
+    guard unsafe ioctl(rawValue, request, &size) == 0, size.ws_col > 0 else { return 80 }
+    return Int(size.ws_col)
+  }
+
+  /// A duplicate descriptor, which its owner may close.
+  public func open() throws(SystemError) -> FileDescriptor {
+    let path =
+      switch self {
+      case .input: "standard input"
+      case .output: "standard output"
+      case .error: "standard error"
+      }
+    let number = try checked("open", path) { dup(rawValue) }
+    return FileDescriptor(owning: number, path: path)
+  }
+}
