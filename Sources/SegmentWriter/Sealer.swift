@@ -1,0 +1,171 @@
+import Bytes
+import Crypto
+import MerkleLog
+import Platform
+import Segments
+import Synchronization
+
+/// Finishes segments in the background, one after the other.
+///
+///     small blocks?   NNN.rewrite: header, larger blocks
+///     check           decode and rehash every block; compare with the tree that was built as they came
+///     footer          pwrite   fsync
+///     seal            replace NNN.seal (durable)
+///     publish         fchmod 0440   rename to NNN.segment   fsync(directory)   unlink what is left
+///
+/// The seal is there before the name: a `.segment` without a seal is always damage.
+final class Sealer: Sendable {
+  private let lock = Lock()
+  private let changed = Condition()
+  nonisolated(unsafe) private var queue: [UInt64] = []
+  nonisolated(unsafe) private var isBusy = false
+  nonisolated(unsafe) private var isStopped = false
+  nonisolated(unsafe) private var failed: WriteError?
+  private let thread = Mutex<Thread?>(nil)
+
+  init(_ path: String, _ key: OriginKey, _ options: WriterOptions, _ recovered: RecoveredLog) throws(WriteError) {
+    let started: Thread
+    do throws(SystemError) {
+      started = try Thread(name: "stele-seal", stackSize: 1 << 20) { [self] in
+        var state = SealState(path: path, key: key, threads: options.sealThreads, previousSeal: recovered.lastSeal)
+        run(&state)
+      }
+    } catch { throw .system(error) }
+    thread.withLock { $0 = started }
+  }
+
+  var failure: WriteError? { lock.withLock { unsafe failed } }
+
+  func enqueue(_ firstIndex: UInt64) {
+    lock.withLock {
+      unsafe queue.append(firstIndex)
+      changed.broadcast()
+    }
+  }
+
+  /// Waits until nothing is queued or one has failed.
+  func drain() {
+    lock.withLock {
+      while unsafe failed == nil, unsafe isBusy || !queue.isEmpty { changed.wait(lock) }
+    }
+  }
+
+  /// Ends the thread after the segment it works on.
+  func stop() {
+    lock.withLock {
+      unsafe isStopped = true
+      changed.broadcast()
+    }
+    thread.withLock { $0?.join() }
+  }
+
+  private func run(_ state: inout SealState) {
+    while let firstIndex = next() {
+      do throws(WriteError) {
+        try state.seal(firstIndex)
+        finish(nil)
+      } catch { finish(error) }
+    }
+  }
+
+  private func next() -> UInt64? {
+    lock.withLock {
+      while unsafe !isStopped, unsafe queue.isEmpty || failed != nil { changed.wait(lock) }
+      if unsafe isStopped || queue.isEmpty || failed != nil { return nil }
+      unsafe isBusy = true
+      return unsafe queue.removeFirst()
+    }
+  }
+
+  private func finish(_ error: WriteError?) {
+    lock.withLock {
+      unsafe isBusy = false
+      if let error { unsafe failed = error }
+      changed.broadcast()
+    }
+  }
+}
+
+/// What the sealing thread knows.
+struct SealState {
+  let path: String
+  let key: OriginKey
+  let threads: Int
+  var previousSeal: Digest?
+
+  mutating func seal(_ firstIndex: UInt64) throws(WriteError) {
+    let directory = try system { () throws(SystemError) in try Directory(path) }
+    let open = FileNames.name(firstIndex, .open)
+    let sealName = FileNames.name(firstIndex, .seal)
+    if let seal = try? Recovery.readSeal(directory, firstIndex, key.signer.verifier) {
+      // The crash came between the seal and the rename.
+      if let name = try sealedFile(directory, firstIndex, seal) {
+        return try publish(directory, firstIndex, from: name, seal)
+      }
+    }
+    var name = open
+    if try BlockRewriter.isWorthwhile(directory, open) {
+      name = FileNames.name(firstIndex, .rewrite)
+      try BlockRewriter.rewrite(directory, from: open, to: name)
+    }
+    let seal = try finish(directory, name)
+    var note = try note(sealName) { () throws(NoteError) in try SignedNote(text: Array(seal.text.utf8)) }
+    try crypto { () throws(CryptoError) in try note.sign(with: key.signer) }
+    try note.bytes.withView { (bytes) throws(WriteError) in
+      try system { () throws(SystemError) in try directory.replaceFile(sealName, with: bytes, mode: 0o444) }
+    }
+    try publish(directory, firstIndex, from: name, seal)
+  }
+
+  /// The file that has the contents which an existing seal names.
+  private func sealedFile(_ directory: borrowing Directory, _ firstIndex: UInt64, _ seal: Seal) throws(WriteError) -> String? {
+    for kind in [FileNames.Kind.rewrite, .open] {
+      let name = FileNames.name(firstIndex, kind)
+      do throws(SystemError) {
+        let file = try MappedFile(try directory.openFile(name))
+        if file.count == seal.byteCount, SHA256.hash(file.view) == seal.fileHash { return name }
+      } catch { if error.errno != .noSuchFile { throw .system(error) } }
+    }
+    return nil
+  }
+
+  private mutating func publish(
+    _ directory: borrowing Directory, _ firstIndex: UInt64, from name: String, _ seal: Seal
+  ) throws(WriteError) {
+    try system { () throws(SystemError) in
+      try directory.setMode(0o440, of: name)
+      try directory.rename(name, to: FileNames.name(firstIndex, .segment))
+      try directory.synchronize()
+      if name != FileNames.name(firstIndex, .open) {
+        try directory.remove(FileNames.name(firstIndex, .open))
+        try directory.synchronize()
+      }
+    }
+    previousSeal = seal.textHash
+  }
+
+  /// Checks the blocks of `name`, writes the footer behind them, and returns what is to be signed.
+  private func finish(_ directory: borrowing Directory, _ name: String) throws(WriteError) -> Seal {
+    let checked: CheckedSegment
+    do {
+      let file = try system { () throws(SystemError) in try MappedFile(try directory.openFile(name)) }
+      checked = try SegmentCheck.run(file.view, name, threads: threads)
+    }
+    var footer = ByteBuffer()
+    checked.footer.encode(to: &footer)
+    try system { () throws(SystemError) in
+      let file = try directory.openFile(name, .readWrite)
+      try file.truncate(to: checked.end)
+      try file.write(footer.view, at: checked.end)
+      try file.synchronize()
+    }
+    let file = try system { () throws(SystemError) in try MappedFile(try directory.openFile(name)) }
+    guard file.count == checked.end + footer.count, file.view.dropFirst(checked.end) == footer.view
+    else { throw .readBack(file: name, offset: checked.end) }
+    try system { () throws(SystemError) in try TileWriter.write(directory, checked.groups) }
+    return Seal(
+      origin: checked.header.origin, segment: checked.header.id, firstIndex: checked.header.firstIndex,
+      endIndex: checked.tree.size, root: checked.tree.root, chain: checked.footer.chain, byteCount: file.count,
+      fileHash: SHA256.hash(file.view), previous: previousSeal)
+  }
+}
