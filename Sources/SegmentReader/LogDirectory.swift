@@ -1,0 +1,108 @@
+import Bytes
+import Crypto
+import MerkleLog
+import Platform
+import Segments
+
+/// A seal with the note that carries it.
+public struct SignedSeal: Equatable, Sendable {
+  public let seal: Seal
+  public let note: SignedNote
+
+  /// Reads a seal, strictly. With a key, throws unless that key signed it.
+  public init(_ bytes: ByteView, file: String, key: VerifierKey?) throws(LogError) {
+    do throws(NoteError) {
+      note = try SignedNote(bytes)
+      if let key { _ = try note.verify(with: [key]) }
+    } catch { throw .note(file: file, error) }
+    guard let seal = note.text.withView({ Seal($0) }) else { throw .noSeal(file: file) }
+    self.seal = seal
+  }
+}
+
+/// The directory of a log, opened for reading. Reads its small files; `LogReader` reads the entries.
+public final class LogDirectory: Sendable {
+  /// Most bytes of a file with a verifier key.
+  public static let keyLimit = 4096
+
+  /// The directory itself, held open: renaming it changes nothing here.
+  public let directory: Directory
+  public var path: String { directory.path }
+
+  /// Opens the directory. Throws `missing` when there is none, or nothing in it that belongs to a log.
+  public init(_ path: String) throws(LogError) {
+    do throws(SystemError) {
+      directory = try Directory(path)
+      let files = LogFiles(try directory.names())
+      if files.hasVerifierKey || files.hasCheckpoint || !files.segments.isEmpty { return }
+    } catch {
+      switch error.errno {
+      case .noSuchFile, .notDirectory: throw .missing(path: path)
+      default: throw .system(error)
+      }
+    }
+    throw .missing(path: path)
+  }
+
+  /// The names in the directory at this moment. A writer may be renaming files, and a listing is not one
+  /// instant: it is repeated until two in a row are the same, or a few times.
+  public func files() throws(LogError) -> LogFiles {
+    var files = try list()
+    for _ in 0..<4 {
+      let again = try list()
+      if again == files { break }
+      files = again
+    }
+    return files
+  }
+
+  private func list() throws(LogError) -> LogFiles {
+    LogFiles(try system { () throws(SystemError) in try directory.names() })
+  }
+
+  /// Opens a file for reading. What is no file, such as a named pipe, on which opening would wait, is refused with
+  /// `.invalid`.
+  public func openFile(_ name: String) throws(SystemError) -> FileDescriptor {
+    switch try directory.status(of: name)?.kind {
+    case .socket, .other: throw SystemError(operation: "read", path: path + "/" + name, errno: .invalid)
+    default: return try directory.openFile(name)
+    }
+  }
+
+  /// The bytes of a small file; nil when there is none.
+  public func read(_ name: String, limit: Int) throws(LogError) -> [UInt8]? {
+    var bytes = ByteBuffer()
+    do throws(SystemError) { try openFile(name).readAll(limit: limit, into: &bytes) } catch {
+      if error.errno == .noSuchFile { return nil }
+      throw .system(error)
+    }
+    return bytes.view.array
+  }
+
+  /// The log's verifier key as it stands in the directory. Who must not believe the directory has it from
+  /// elsewhere.
+  public func verifierKey() throws(LogError) -> VerifierKey {
+    guard let bytes = try read(FileNames.verifierKey, limit: Self.keyLimit) else {
+      throw .missing(path: path)
+    }
+    do throws(KeyError) {
+      return try bytes.withView { (text) throws(KeyError) in try VerifierKey(text) }
+    } catch { throw .key(file: FileNames.verifierKey, error) }
+  }
+
+  /// The published checkpoint, signed by `key`; nil when there is none.
+  public func checkpoint(_ key: VerifierKey) throws(LogError) -> SignedCheckpoint? {
+    guard let bytes = try read(FileNames.checkpoint, limit: SignedNote.maximumSize) else { return nil }
+    do throws(NoteError) {
+      return try bytes.withView { (note) throws(NoteError) in try SignedCheckpoint(note, key: key) }
+    } catch { throw .note(file: FileNames.checkpoint, error) }
+  }
+
+  /// The seal of the segment with that first index, signed by `key` when one is given; nil when there is
+  /// none.
+  public func seal(_ firstIndex: UInt64, _ key: VerifierKey?) throws(LogError) -> SignedSeal? {
+    let name = FileNames.name(firstIndex, .seal)
+    guard let bytes = try read(name, limit: SignedNote.maximumSize) else { return nil }
+    return try bytes.withView { (note) throws(LogError) in try SignedSeal(note, file: name, key: key) }
+  }
+}
