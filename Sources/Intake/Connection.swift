@@ -1,0 +1,120 @@
+import Bytes
+import Platform
+import Synchronization
+import Syslog
+import TLS
+
+/// One accepted stream connection. Used by one thread at a time: the acceptor's until the connection is
+/// ready, then one receiver's.
+final class Connection: @unchecked Sendable {
+  let socket: Socket
+  let source: StreamSource
+  let peer: SocketAddress?
+  let number: UInt64
+  var scanner: FrameScanner
+  /// One, or none for plain TCP.
+  private var tls: HeapArray<TLSServerConnection>
+  /// What of an unfinished frame has come. Empty, and without memory worth mentioning, most of the time.
+  var carry = ByteBuffer(capacity: 16)
+  private var envelope: Envelope
+  /// In which slab the envelope is, and where.
+  private var envelopeGeneration: UInt64 = 0
+  private var envelopeIndex: UInt32 = 0
+  /// When the handshake must be complete (`Clock.monotonic()`).
+  let handshakeDeadline: Int64
+
+  init(_ socket: consuming Socket, source: StreamSource, number: UInt64) throws(TLSError) {
+    if let context = source.tls {
+      tls = HeapArray(try TLSServerConnection(context))
+    } else {
+      tls = HeapArray()
+    }
+    peer = socket.peerAddress()
+    self.socket = socket
+    self.source = source
+    self.number = number
+    scanner = FrameScanner(
+      source.framing, limit: source.messageLimit, expectsPriority: source.expectsPriority)
+    envelope = Envelope(source.tls == nil ? .tcp : .tls)
+    if case .ip(let address, let port) = peer { envelope.add(peer: address, port: port) }
+    envelope.add(connection: number)
+    handshakeDeadline = Clock.monotonic() + source.handshakeTimeout
+    source.counters.connectionsAccepted.add(1)
+    source.counters.connectionsOpen.wrappingAdd(1, ordering: .relaxed)
+  }
+
+  deinit { source.counters.connectionsOpen.wrappingSubtract(1, ordering: .relaxed) }
+
+  var isTLS: Bool { tls.count > 0 }
+
+  /// Adds the client's certificate to the envelope, once the handshake is complete.
+  func identify() {
+    if isTLS, let certificate = tls[0].peer { envelope.add(certificate) }
+  }
+
+  /// Carries `rest` to the next read, in place of what was carried before.
+  func carry(_ rest: ByteView) {
+    // What one long message needed is not kept for ever.
+    if carry.count + carry.room > 2048, rest.count < 512 { carry = ByteBuffer(capacity: rest.count) }
+    carry.removeAll()
+    carry.append(rest)
+  }
+
+  /// The envelope's place in `slab`, which must have room for it.
+  func envelope(in slab: inout Slab) -> UInt32? {
+    if envelopeGeneration == slab.generation { return envelopeIndex }
+    guard let index = slab.addEnvelope(envelope.view) else { return nil }
+    envelopeGeneration = slab.generation
+    envelopeIndex = index
+    return index
+  }
+
+  /// Goes on with the TLS handshake, given what was received. True once it is complete.
+  func handshake(_ received: ByteView) throws(TLSError) -> Bool { try tls[0].handshake(received) }
+
+  /// Deciphers one record; see `TLSServerConnection`.
+  func decipher(
+    _ received: inout ByteView, into buffer: UnsafeMutableRawBufferPointer
+  ) throws(TLSError) -> TLSServerConnection.Progress {
+    try unsafe tls[0].read(&received, into: buffer)
+  }
+
+  /// Sends what TLS wants sent, as far as the kernel takes it. False when something is left.
+  func flush() throws(SystemError) -> Bool {
+    guard isTLS, !tls[0].output.isEmpty else { return true }
+    let sent = try socket.send(tls[0].output)
+    tls[0].removeOutput(sent)
+    return tls[0].output.isEmpty
+  }
+
+  /// Says goodbye, as far as the kernel takes it.
+  func end() {
+    if isTLS { tls[0].close() }
+    _ = try? flush()
+  }
+}
+
+/// What all connections of one source share.
+final class StreamSource: Sendable {
+  let id: UInt32
+  let name: String
+  let framing: FrameScanner.Framing
+  let expectsPriority: Bool
+  let messageLimit: Int
+  let connectionLimit: Int
+  let handshakeTimeout: Int64
+  let tls: TLSServerContext?
+  let counters: SourceCounters
+
+  init(_ source: Source, tls: TLSServerContext?, counters: SourceCounters) {
+    id = source.id
+    name = source.name
+    framing = source.framing
+    expectsPriority = source.expectsPriority
+    messageLimit = source.messageLimit
+    connectionLimit = source.connectionLimit
+    handshakeTimeout = source.handshakeTimeout
+    self.tls = tls
+    self.counters = counters
+  }
+}
