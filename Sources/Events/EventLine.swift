@@ -1,0 +1,173 @@
+import Bytes
+
+extension Event {
+  /// Appends the event as one line for people, without a line feed:
+  ///
+  ///     2026-01-01 00:00:00.123  edge  192.0.2.1  GET www.example.com/s?q=x  200  86ms  38.6kB  app/srv04
+  ///
+  /// Time (UTC), source, client (where the line has none, whom the request was forwarded for), method and
+  /// target (or the message), status and termination, duration, bytes out, where it was served. What the line
+  /// does not say is `-`. Control bytes and bytes that are not UTF-8 are shown as `\xHH`, so that no log line
+  /// can drive the terminal.
+  public func appendLine(to out: inout ByteBuffer) {
+    appendTime(to: &out)
+    column(.sourceID, width: 12, to: &out)
+    appendClient(to: &out)
+    if self[.httpMethod].isNull, self[.urlTarget].isNull {
+      appendWhole(to: &out)
+    } else {
+      separate(&out)
+      appendText(.httpMethod, to: &out)
+      out.append(UInt8(ascii: " "))
+      if let host = bytes(.urlHost), let target = bytes(.urlTarget), target.find(UInt8(ascii: "/")) == 0 {
+        appendVisible(host, to: &out)
+      }
+      appendText(.urlTarget, to: &out)
+    }
+    if case .null(.absent) = self[.parserFormat] { return }
+    separate(&out)
+    appendEnd(to: &out)
+    separate(&out)
+    appendDuration(to: &out)
+    separate(&out)
+    appendBytes(to: &out)
+    appendServer(to: &out)
+  }
+
+  private func appendTime(to out: inout ByteBuffer) {
+    guard case .time(let moment) = self[.time] else {
+      out.append("-")
+      return
+    }
+    var stamp = ByteBuffer(capacity: 32)
+    Timestamp.append(moment, digits: 3, to: &stamp)
+    out.append(stamp.view.prefix(10))
+    out.append(UInt8(ascii: " "))
+    out.append(stamp.view[11, stamp.count - 1])
+  }
+
+  private func appendClient(to out: inout ByteBuffer) {
+    separate(&out)
+    let start = out.count
+    switch self[.clientIP] {
+    case .address(let address): out.append(address.description)
+    case .text(let range): appendVisible(bytes(range), to: &out)
+    default: appendText(bytes(.clientEndpoint) == nil ? .forwardedFor : .clientEndpoint, to: &out)
+    }
+    pad(15 - (out.count - start), &out)
+  }
+
+  /// What stands in for method and target: the request line as logged, the message, or the frontend.
+  private func appendWhole(to out: inout ByteBuffer) {
+    separate(&out)
+    for field in [Field.httpRequest, .message, .raw, .lbFrontend] {
+      if let text = bytes(field) {
+        appendVisible(text, to: &out)
+        return
+      }
+    }
+    out.append(UInt8(ascii: "-"))
+  }
+
+  private func appendEnd(to out: inout ByteBuffer) {
+    if case .integer(let status) = self[.httpStatus] {
+      out.append(String(status))
+    } else {
+      out.append(UInt8(ascii: "-"))
+    }
+    if let state = bytes(.termRaw), let actor = bytes(.termActor), actor.text != "none" {
+      out.append(UInt8(ascii: " "))
+      appendVisible(state, to: &out)
+    }
+  }
+
+  private func appendDuration(to out: inout ByteBuffer) {
+    for field in [Field.durationActive, .durationTotal] {
+      guard case .duration(let nanoseconds) = self[field] else { continue }
+      let milliseconds = nanoseconds / 1_000_000
+      if milliseconds < 10_000 {
+        out.append("\(milliseconds)ms")
+      } else {
+        out.append("\(milliseconds / 1000).\(milliseconds % 1000 / 100)s")
+      }
+      return
+    }
+    out.append(UInt8(ascii: "-"))
+  }
+
+  private func appendBytes(to out: inout ByteBuffer) {
+    for field in [Field.bytesOut, .bytesBodyOut] {
+      guard case .size(let size) = self[field] else { continue }
+      out.append(Self.shortSize(size))
+      return
+    }
+    out.append(UInt8(ascii: "-"))
+  }
+
+  /// `999B`, `38.6kB`, `1.2GB`: powers of 1000.
+  static func shortSize(_ size: Int64) -> String {
+    if size < 1000 { return "\(size)B" }
+    var tenths = size / 100
+    for unit in ["kB", "MB", "GB", "TB"] {
+      if tenths < 10_000 { return "\(tenths / 10).\(tenths % 10)\(unit)" }
+      tenths /= 1000
+    }
+    return "\(tenths / 10).\(tenths % 10)PB"
+  }
+
+  private func appendServer(to out: inout ByteBuffer) {
+    guard let server = bytes(.lbServer) else { return }
+    separate(&out)
+    if let backend = bytes(.lbBackend) {
+      appendVisible(backend, to: &out)
+      out.append(UInt8(ascii: "/"))
+    }
+    appendVisible(server, to: &out)
+  }
+
+  private func column(_ field: Field, width: Int, to out: inout ByteBuffer) {
+    separate(&out)
+    let start = out.count
+    appendText(field, to: &out)
+    pad(width - (out.count - start), &out)
+  }
+
+  private func appendText(_ field: Field, to out: inout ByteBuffer) {
+    if let text = bytes(field) {
+      appendVisible(text, to: &out)
+    } else {
+      out.append(UInt8(ascii: "-"))
+    }
+  }
+
+  private func separate(_ out: inout ByteBuffer) { out.append("  ") }
+
+  private func pad(_ count: Int, _ out: inout ByteBuffer) {
+    for _ in 0..<max(0, count) { out.append(UInt8(ascii: " ")) }
+  }
+
+  private func appendVisible(_ text: ByteView, to out: inout ByteBuffer) {
+    VisibleText.append(text, to: &out)
+  }
+}
+
+/// Text that is safe to show on a terminal.
+public enum VisibleText {
+  /// Appends `text` with every control byte (C0, DEL, C1) and every byte that is not UTF-8 as `\xHH`.
+  public static func append(_ text: ByteView, to out: inout ByteBuffer) {
+    var index = 0
+    while index < text.count {
+      let byte = text[index]
+      var length = byte >= 0x80 ? JSONText.utf8Length(text, at: index) : byte < 0x20 || byte == 0x7F ? 0 : 1
+      if length == 2, byte == 0xC2, text[index + 1] < 0xA0 { length = 0 }
+      if length == 0 {
+        let hex = String(byte, radix: 16, uppercase: true)
+        out.append(byte < 16 ? "\\x0\(hex)" : "\\x\(hex)")
+        index += 1
+      } else {
+        out.append(text[index, index + length])
+        index += length
+      }
+    }
+  }
+}

@@ -1,0 +1,60 @@
+import Bytes
+
+/// Why a field of the line's format holds nothing.
+public enum NullReason: UInt8, BitwiseCopyable, Sendable, CaseIterable {
+  /// The line's format does not have the field.
+  case absent
+  /// `-` was logged.
+  case dash
+  /// Nothing was logged: `""`, or nothing between two separators.
+  case empty
+  /// `-1` was logged for a phase that the request never came to.
+  case notReached
+
+  /// The name in output: `absent`, `dash`, `empty`, `not_reached`.
+  public var name: String {
+    switch self {
+    case .absent: "absent"
+    case .dash: "dash"
+    case .empty: "empty"
+    case .notReached: "not_reached"
+    }
+  }
+}
+
+/// Bytes within some other bytes.
+public struct TextRange: Equatable, Sendable, BitwiseCopyable {
+  /// Offset of the first byte.
+  public var start: UInt32
+  /// Number of bytes.
+  public var count: UInt32
+
+  /// `count` bytes from `start`; neither may need more than 32 bits.
+  public init(start: Int, count: Int) {
+    self.start = UInt32(truncatingIfNeeded: start)
+    self.count = UInt32(truncatingIfNeeded: count)
+  }
+}
+
+/// One typed value.
+public enum Value: Equatable, Sendable, BitwiseCopyable {
+  case null(NullReason)
+  /// An integer or a status.
+  case integer(Int64)
+  /// Nanoseconds.
+  case duration(Int64)
+  /// Bytes.
+  case size(Int64)
+  /// Nanoseconds since 1970, UTC.
+  case time(Int64)
+  case address(Address)
+  case flag(Bool)
+  /// Text, as a range of the bytes it was read from: the event's own, or those given to `SlotMeaning.value`.
+  /// Also the value of any field whose logged bytes are not of the field's type.
+  case text(TextRange)
+
+  /// Whether there is no value.
+  public var isNull: Bool {
+    if case .null = self { true } else { false }
+  }
+}
