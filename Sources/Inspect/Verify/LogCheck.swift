@@ -1,0 +1,244 @@
+import Bytes
+import Crypto
+import MerkleLog
+import Platform
+import SegmentReader
+import Segments
+
+/// One verification: the state of the thread that runs it.
+struct LogCheck: ~Copyable {
+  /// A root that a signature vouches for.
+  struct Anchor {
+    var checkpoint: Checkpoint
+    /// The file that it stands in; nil for the one given.
+    var file: String?
+    /// What it is called in a text.
+    var name: String
+  }
+
+  let log: LogDirectory
+  let options: Verifier
+  let pool: WorkPool
+  var report = VerifyReport()
+  var checker = BlockChecker()
+  var anchors: [Anchor] = []
+  /// Roots of the tree that were computed, by size.
+  var roots: [UInt64: Digest] = [0: SHA256.emptyRoot]
+  /// Segments whose blocks are being checked, in order.
+  var running: [RunningSegment] = []
+  var previous = PreviousSegment()
+  var done = 0
+  var total = 0
+  /// Seals that the key did not sign, when nothing in the log is signed by it.
+  var foreignSeals = 0
+
+  init(_ log: LogDirectory, _ options: Verifier) {
+    self.log = log
+    self.options = options
+    pool = WorkPool(threads: options.threads)
+    report.isQuick = options.isQuick
+  }
+
+  deinit { pool.stop() }
+
+  mutating func add(_ finding: Finding) { report.findings.append(finding) }
+
+  mutating func run() throws(LogError) -> VerifyReport {
+    readKey()
+    // Before the listing: what the checkpoint covers must then be listed.
+    readCheckpoint()
+    readGivenCheckpoint()
+    let files = try log.files()
+    report.isBeingWritten = WriterLock.isHeld(log.directory)
+    noteStrangers(files)
+    let segments = files.segments.filter(\.holdsEntries)
+    report.entries = (segments.first?.firstIndex ?? 0)..<(segments.first?.firstIndex ?? 0)
+    total = segments.reduce(0) { $0 + size($1) }
+    for place in segments.indices {
+      start(segments, place)
+      while let first = running.first, running.count > 4 || first.job?.isDone ?? true { finishFirst() }
+    }
+    while !running.isEmpty { finishFirst() }
+    checkRoots()
+    return report
+  }
+
+  private func size(_ segment: LogFiles.Segment) -> Int {
+    for kind in [FileNames.Kind.segment, .open, .rewrite] where segment.kinds.contains(kind) {
+      if let status = try? log.directory.status(of: FileNames.name(segment.firstIndex, kind)) {
+        return status.size
+      }
+    }
+    return 0
+  }
+
+  // MARK: Key and checkpoints
+
+  private mutating func readKey() {
+    let name = FileNames.verifierKey
+    var own: VerifierKey?
+    do throws(LogError) {
+      if let bytes = try log.read(name, limit: LogDirectory.keyLimit) {
+        own = readKey(bytes)
+      } else {
+        let mend = options.key == nil ? "give the log's key with --key" : "write the key you gave into it"
+        add(Finding(.missingFile, file: name, "the log's verifier key is missing; \(mend)"))
+      }
+    } catch { add(unreadable(name, error)) }
+    report.key = options.key ?? own
+    report.keySource = options.key != nil ? .given : own != nil ? .directory : .none
+    report.origin = report.key.map { "\($0.name)" } ?? ""
+    if let given = options.key, let own, given != own {
+      add(
+        Finding(
+          .badKey, file: name,
+          "the key in the directory (\(own.name)+\(hex(own.id))) is not the one given "
+            + "(\(given.name)+\(hex(given.id)))"
+        ))
+    }
+  }
+
+  private func hex(_ id: UInt32) -> String {
+    let digits = String(id, radix: 16)
+    return String(repeating: "0", count: 8 - digits.utf8.count) + digits
+  }
+
+  /// Reads the key's file; every spelling but the one that is written is refused.
+  private mutating func readKey(_ bytes: [UInt8]) -> VerifierKey? {
+    let name = FileNames.verifierKey
+    do throws(KeyError) {
+      let key = try bytes.withView { (text) throws(KeyError) in try VerifierKey(text) }
+      guard key.isSupported else {
+        add(Finding(.badKey, file: name, "the key is of a type that is not known here"))
+        return nil
+      }
+      if Array("\(key)\n".utf8) == bytes { return key }
+      add(
+        Finding(
+          .badKey, file: name, offset: 0, "the file is not the key and one line feed, as it was written"))
+      return key
+    } catch {
+      add(Finding(.badKey, file: name, offset: error.offset, "the verifier key cannot be read: \(error)"))
+      return nil
+    }
+  }
+
+  private mutating func readCheckpoint() {
+    let name = FileNames.checkpoint
+    do throws(LogError) {
+      guard let bytes = try log.read(name, limit: SignedNote.maximumSize) else {
+        let text =
+          "the log's checkpoint is missing; restore it from a copy, or, if the log was never finished "
+          + "being made, make it anew"
+        return add(Finding(.missingFile, file: name, text))
+      }
+      report.checkpoint = readCheckpoint(bytes, name)
+    } catch { add(unreadable(name, error)) }
+    if let checkpoint = report.checkpoint {
+      anchors.append(Anchor(checkpoint: checkpoint, file: name, name: "the checkpoint"))
+    }
+  }
+
+  private mutating func readGivenCheckpoint() {
+    guard let bytes = options.checkpoint else { return }
+    report.givenCheckpoint = readCheckpoint(bytes, nil)
+    if let checkpoint = report.givenCheckpoint {
+      anchors.append(Anchor(checkpoint: checkpoint, file: nil, name: "the checkpoint that was given"))
+    }
+  }
+
+  private mutating func readCheckpoint(_ bytes: [UInt8], _ file: String?) -> Checkpoint? {
+    guard let key = report.key else { return nil }
+    do throws(NoteError) {
+      return try bytes.withView { (note) throws(NoteError) in try SignedCheckpoint(note, key: key) }
+        .checkpoint
+    } catch {
+      let which = file == nil ? "the checkpoint that was given" : "the checkpoint"
+      add(Finding(.badSignature, file: file, "\(which) is refused: \(error)"))
+      return nil
+    }
+  }
+
+  func unreadable(_ file: String, _ error: LogError) -> Finding {
+    Finding(.unreadable, file: file, "the file cannot be read: \(error)")
+  }
+
+  func unreadable(_ file: String, offset: Int? = nil, _ error: SystemError) -> Finding {
+    Finding(.unreadable, file: file, offset: offset, "the file cannot be read: \(error)")
+  }
+
+  // MARK: Names
+
+  private mutating func noteStrangers(_ files: LogFiles) {
+    for name in files.unknown {
+      add(
+        Finding(
+          .unknownFile, .note, file: name, "the file does not belong to a log; nothing was read from it"))
+    }
+    // A writer at work replaces its files just so.
+    for name in files.temporary where !report.isBeingWritten {
+      add(Finding(.leftOver, .note, file: name, "left when the writer died; the next one overwrites it"))
+    }
+    for segment in files.segments where segment.kinds.contains(.torn) {
+      let name = FileNames.name(segment.firstIndex, .torn)
+      add(Finding(.leftOver, .note, file: name, "torn bytes that recovery cut off and kept"))
+    }
+  }
+
+  // MARK: Roots
+
+  /// Compares the signed roots with those of the entries.
+  private mutating func checkRoots() {
+    let end = report.entries.upperBound
+    for anchor in anchors {
+      let size = anchor.checkpoint.size
+      if size > end {
+        addMissing(anchor, end)
+      } else if let root = roots[size] {
+        if root != anchor.checkpoint.root {
+          let text =
+            "\(anchor.name) of size \(size) signs root \(anchor.checkpoint.root), but the entries lead to "
+            + "\(root): entries before \(size) are not those that were signed"
+          add(Finding(.break, file: anchor.file, entries: report.entries.lowerBound..<size, text))
+        }
+      } else if report.isIntact {
+        let text = "the root of the tree of size \(size), which \(anchor.name) signs, could not be computed"
+        add(Finding(.break, file: anchor.file, entries: report.entries.lowerBound..<size, text))
+      }
+    }
+    noteOlderCheckpoint()
+    if foreignSeals > 0 {
+      let text =
+        "\(foreignSeals) seals are not signed by the key given either: this is another log, or all of it "
+        + "was signed anew with another key"
+      add(Finding(.badSignature, entries: report.entries, text))
+    }
+  }
+
+  private mutating func addMissing(_ anchor: Anchor, _ end: UInt64) {
+    let size = anchor.checkpoint.size
+    let range = end..<size
+    if anchor.file == nil, size > report.checkpoint?.size ?? 0 {
+      let text =
+        "\(anchor.name) covers \(size) entries, but the log ends at \(end): it was cut off or rolled back to "
+        + "an earlier state; restore the files from a copy"
+      return add(Finding(.rollback, entries: range, text))
+    }
+    let isReported = report.findings.contains { $0.severity == .damage && $0.entries?.contains(end) ?? false }
+    if isReported { return }
+    let text =
+      "\(anchor.name) covers \(size) entries, but the log ends at \(end): the segments after it are missing; "
+      + "restore them from a copy"
+    add(Finding(.missingSegment, file: FileNames.name(end, .segment), entries: range, text))
+  }
+
+  private mutating func noteOlderCheckpoint() {
+    guard let given = report.givenCheckpoint, let own = report.checkpoint, own.size < given.size,
+      given.size <= report.entries.upperBound
+    else { return }
+    let text =
+      "the checkpoint of size \(own.size) in the directory is older than the one given, of \(given.size); "
+      + "the entries up to there are all here"
+    add(Finding(.rollback, .note, file: FileNames.checkpoint, text))
+  }
+}
