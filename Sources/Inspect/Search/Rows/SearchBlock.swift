@@ -1,0 +1,43 @@
+import Bytes
+import Events
+
+/// One block of a log, as whoever reads the segments hands it to a search.
+public struct SearchBlock: Sendable {
+  /// The stored bytes. They must outlive the search.
+  public var payload: ByteView
+  /// Number of entries.
+  public var count: Int
+  /// Bytes of all messages.
+  public var rawByteCount: Int
+  /// Index of the first entry in the log.
+  public var firstIndex: UInt64
+  /// Earliest and latest receive time, nanoseconds since 1970 UTC.
+  public var firstTime: Int64
+  public var lastTime: Int64
+
+  public init(
+    payload: ByteView, count: Int, rawByteCount: Int, firstIndex: UInt64, firstTime: Int64, lastTime: Int64
+  ) {
+    self.payload = payload
+    self.count = count
+    self.rawByteCount = rawByteCount
+    self.firstIndex = firstIndex
+    self.firstTime = firstTime
+    self.lastTime = lastTime
+  }
+}
+
+/// The zones of stamps that name none.
+public struct SourceZones: Sendable {
+  /// Of sources that are not named.
+  public var other: Zone
+  /// By the source's name.
+  public var named: [String: Zone]
+
+  public init(other: Zone = .utc, named: [String: Zone] = [:]) {
+    self.other = other
+    self.named = named
+  }
+
+  subscript(source: String) -> Zone { named[source] ?? other }
+}

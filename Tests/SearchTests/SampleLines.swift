@@ -1,0 +1,178 @@
+import Bytes
+import Formats
+import Templates
+
+/// A small generator with a fixed sequence for each seed (SplitMix64).
+struct SeededGenerator: RandomNumberGenerator {
+  var state: UInt64
+
+  init(_ seed: UInt64) { state = seed }
+
+  mutating func next() -> UInt64 {
+    state &+= 0x9E37_79B9_7F4A_7C15
+    var z = state
+    z = (z ^ z >> 30) &* 0xBF58_476D_1CE4_E5B9
+    z = (z ^ z >> 27) &* 0x94D0_49BB_1331_11EB
+    return z ^ z >> 31
+  }
+
+  mutating func below(_ bound: Int) -> Int { Int.random(in: 0..<bound, using: &self) }
+
+  mutating func pick<T>(_ values: [T]) -> T { values[below(values.count)] }
+
+  mutating func chance(_ oneIn: Int) -> Bool { below(oneIn) == 0 }
+}
+
+/// Formats of all load balancers, and a syslog header around some of them.
+enum SampleFormats {
+  static let combined = compileNginx(
+    "$remote_addr - $remote_user [$time_local] \"$request\" $status $body_bytes_sent "
+      + "\"$http_referer\" \"$http_user_agent\"", "nginx/combined")
+
+  static let timed = compileNginx(
+    "$remote_addr [$time_iso8601] \"$request\" $status $bytes_sent $request_time \"$http_x_forwarded_for\" "
+      + "ua=\"$upstream_addr\" us=\"$upstream_status\" cs=$upstream_cache_status id=$request_id $geoip_city",
+    "nginx/timed")
+
+  static let httplog = compileHAProxy(
+    "%ci:%cp [%tr] %ft %b/%s %TR/%Tw/%Tc/%Tr/%Ta %ST %B %CC %CS %tsc %ac/%fc/%bc/%sc/%rc %sq/%bq %hr %hs "
+      + "%{+Q}r", "haproxy/httplog",
+    Captures(request: ["Host", "X-Request-ID", "X-Foo"], response: ["Content-Type"]))
+
+  static let tcplog = compileHAProxy(
+    "%ci:%cp [%t] %ft %b/%s %Tw/%Tc/%Tt %B %ts %ac/%fc/%bc/%sc/%rc %sq/%bq", "haproxy/tcplog",
+    Captures(request: [], response: []))
+
+  static let envoy = compileEnvoy(
+    "[%START_TIME%] \"%REQ(:METHOD)% %REQ(X-ENVOY-ORIGINAL-PATH?:PATH)% %PROTOCOL%\" %RESPONSE_CODE% "
+      + "%RESPONSE_FLAGS% %BYTES_RECEIVED% %BYTES_SENT% %DURATION% "
+      + "%RESP(X-ENVOY-UPSTREAM-SERVICE-TIME)% \"%REQ(X-FORWARDED-FOR)%\" \"%REQ(USER-AGENT)%\" "
+      + "\"%REQ(X-REQUEST-ID)%\" \"%REQ(:AUTHORITY)%\" \"%UPSTREAM_HOST%\" \"%DOWNSTREAM_REMOTE_ADDRESS%\"\n",
+    "envoy/default")
+
+  /// An RFC 3164 header whose message may have the HAProxy formats.
+  static let syslog = Template(
+    name: "rfc3164",
+    literals: ["<", ">", " ", " ", "[", "]: ", ""].map { Array($0.utf8) },
+    slots: [
+      Slot("syslog.pri", .integer, syntax: .number), Slot("syslog.time", .syslogTime, syntax: .time),
+      Slot("syslog.host", .text, syntax: .host), Slot("syslog.app", .text, syntax: .tag),
+      Slot("syslog.procid", .integer, syntax: .number),
+      Slot("message", .text, syntax: .any, alternatives: httplog + tcplog),
+    ])
+
+  /// What one source tries: all of them.
+  static let all = combined + timed + httplog + tcplog + envoy + [syslog]
+
+  private static func compileNginx(_ format: String, _ name: String) -> [Template] {
+    do { return try NginxFormat.compile(format, name: name) } catch { preconditionFailure("\(error)") }
+  }
+
+  private static func compileHAProxy(_ format: String, _ name: String, _ captures: Captures) -> [Template] {
+    do {
+      return try HAProxyFormat.compile(format, name: name, captures: captures)
+    } catch { preconditionFailure("\(error)") }
+  }
+
+  private static func compileEnvoy(_ format: String, _ name: String) -> [Template] {
+    do { return try EnvoyFormat.compile(format, name: name) } catch { preconditionFailure("\(error)") }
+  }
+}
+
+/// Makes lines of a format, values of all kinds in its slots: common ones, odd ones, and none.
+struct LineMaker {
+  var random: SeededGenerator
+
+  static let addresses = [
+    "192.0.2.1", "192.0.2.77", "198.51.100.4", "203.0.113.9", "203.0.113.200", "10.0.0.1", "2001:db8::1",
+    "2001:db8:0:1::7", "fe80::1", "::ffff:192.0.2.1", "2001:DB8::1", "010.0.0.1", "unix:", "-",
+  ]
+  static let targets = [
+    "/", "/index.html", "/api/v1/orders?id=17", "/api/v1/orders?id=18&full=1", "/static/app.js",
+    "http://www.example.com/a/b?q=1", "*", "/search?", "/very/long/path/with/many/parts.php?x=y", "-",
+    "/caf\u{e9}?n=1",
+  ]
+  static let words = [
+    "-", "", "alpha", "beta", "be_app", "fe_https~", "fe_http", "srv01", "srv02", "<NOSRV>", "www.example.com",
+    "HIT", "MISS", "text/html", "9b2e0c6a-6a3f-4f2e-9d58-0d3c5b1f7a11", "0123456789abcdef",
+    "00112233445566778899aabbccddeeff", "17", "Mozilla/5.0 (X11)", "a b", "caf\u{e9}", "x\"y", "Berlin",
+  ]
+  static let lists = [
+    "-", "10.0.0.1:80", "10.0.0.1:80, 10.0.0.2:80", "10.0.0.1:80 : 10.0.0.3:8080", "502, 200", "200",
+    "203.0.113.7, 198.51.100.4",
+  ]
+
+  mutating func line(_ template: Template) -> [UInt8] {
+    var out = template.literals[0]
+    for (place, slot) in template.slots.enumerated() {
+      out += value(slot)
+      out += template.literals[place + 1]
+    }
+    return out
+  }
+
+  /// A line of one of `formats`, now and then damaged.
+  mutating func line(of formats: [Template]) -> [UInt8] {
+    var line = line(random.pick(formats))
+    if random.chance(40) { line.removeLast(random.below(line.count)) }
+    if random.chance(60) { line = Array("no format has this \(random.below(5))".utf8) }
+    return line
+  }
+
+  private mutating func value(_ slot: Slot) -> [UInt8] {
+    if !slot.alternatives.isEmpty {
+      if slot.name == "http.request", random.chance(4) {
+        return Array(random.pick(["<BADREQ>", "GET /cut", "GET / HTTP/2.0", "-", "GET /a b HTTP/1.1", ""]).utf8)
+      }
+      if random.chance(12) { return Array(random.pick(Self.words).utf8) }
+      return line(random.pick(slot.alternatives))
+    }
+    return Array(text(slot).utf8)
+  }
+
+  private mutating func text(_ slot: Slot) -> String {
+    switch slot.name {
+    case "http.method": return random.pick(["GET", "POST", "HEAD", "-"])
+    case "url.target": return random.pick(Self.targets)
+    case "http.version": return random.pick(["1.0", "1.1", "2.0", "HTTP/1.1", "3"])
+    case "term.raw": return random.pick(["----", "--", "sH--", "cD--", "SC--", "PR--", "LR", "--VN", "UF,URX", "UT", "-"])
+    case "upstream.addr", "upstream.status", "forwarded_for": return random.pick(Self.lists)
+    default: break
+    }
+    switch slot.column {
+    case .address: return random.pick(Self.addresses)
+    case .integer: return number()
+    case .plusInteger: return (random.chance(8) ? "+" : "") + number()
+    case .decimal: return random.pick(["0.000", "0.123", "1.5", "12.250", "3", "-", "0.0000015"])
+    case .status: return random.pick(["200", "204", "301", "404", "499", "500", "503", "000", "0", "-1", "-"])
+    case .clfTime: return clfTime()
+    case .isoTime: return isoTime()
+    case .syslogTime: return "Jan \(random.pick([" 1", " 2", "11", "01"])) 00:\(two(60)):\(two(60))"
+    case .text, .identifier: return random.chance(4) ? Self.hexadecimal(&random, [8, 16, 32][random.below(3)]) : random.pick(Self.words)
+    }
+  }
+
+  private mutating func number() -> String {
+    random.pick(["0", "1", "17", "200", "1500", "-1", "-", "007", "65536", "\(random.below(100_000))"])
+  }
+
+  static func hexadecimal(_ random: inout SeededGenerator, _ count: Int) -> String {
+    String((0..<count).map { _ in random.pick(Array("0123456789abcdef")) })
+  }
+
+  private mutating func two(_ bound: Int) -> String {
+    let number = random.below(bound)
+    return number < 10 ? "0\(number)" : "\(number)"
+  }
+
+  private mutating func clfTime() -> String {
+    if random.chance(30) { return "31/Feb/2026:00:00:00 +0000" }
+    let date = "0\(1 + random.below(3))/Jan/2026:\(two(24)):\(two(60)):\(two(60))"
+    return date + random.pick(["", ".\(100 + random.below(900))", " +0000", " +0200", " -0530"])
+  }
+
+  private mutating func isoTime() -> String {
+    let date = "2026-01-0\(1 + random.below(3))T\(two(24)):\(two(60)):\(two(60))"
+    return date + random.pick(["Z", ".\(100 + random.below(900))Z", "+00:00", "+02:00", ".123456789Z"])
+  }
+}
