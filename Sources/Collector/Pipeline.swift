@@ -1,0 +1,205 @@
+import Bytes
+import Crypto
+import Intake
+import MerkleLog
+import Platform
+import SegmentWriter
+import Synchronization
+import Syslog
+
+/// How a pipeline works.
+public struct PipelineOptions: Sendable {
+  /// Longest time a message waits for its `fdatasync`, nanoseconds.
+  public var commitInterval: Int64 = 250_000_000
+  /// Shortest time between two checkpoints while entries arrive, nanoseconds.
+  public var checkpointInterval: Int64 = 1_000_000_000
+  /// Longest time without an entry: then Stele writes one of its own, so that silence is evidence too.
+  public var heartbeatInterval: Int64 = 60_000_000_000
+  /// Threads that parse and hash.
+  public var workers = Parallel.processors
+  /// Bytes of all messages on their way.
+  public var slabCount = 40
+
+  public init() {}
+}
+
+/// The assembled write path: queue, workers, writer.
+///
+///     listeners ─► SlabQueue ─► workers: match, columns, hashes ─► BlockExchange ─► writer: file, fdatasync,
+///                  (bounded)    (take runs in order: Sequencer)    (in order)       checkpoint, segments
+///
+/// Whoever fills slabs stops first; then `finish` drains everything, writes the last checkpoint and seals.
+public final class Pipeline: Sendable {
+  public let queue: SlabQueue
+  public let counters: ParseCounters
+  private let log: PipelineLog
+  private let exchange: BlockExchange
+  private let sequencer: Sequencer
+  private let options: PipelineOptions
+  private let threads = Mutex<[Thread]>([])
+
+  /// Starts the threads. `writer` belongs to the pipeline from here on. `stopped` is called once, from another
+  /// thread, if writing fails: nothing is taken from the queue any more.
+  public init(
+    _ writer: sending LogWriter, _ sources: SourceTable, _ options: PipelineOptions = PipelineOptions(),
+    stopped: @escaping @Sendable (WriteError) -> Void = { _ in }
+  ) throws(WriteError) {
+    self.options = options
+    do throws(SystemError) { queue = try SlabQueue(slabCount: options.slabCount) } catch { throw .system(error) }
+    counters = ParseCounters(sources: sources.definitions.count)
+    let plan: SegmentPlan
+    do throws(CryptoError) { plan = try SegmentPlan() } catch { throw .crypto(error) }
+    sequencer = Sequencer(next: writer.tree.size, plan: plan)
+    exchange = BlockExchange(
+      blocks: (0..<options.workers + 2).map { _ in EncodedBlock(plan: plan) }, workers: options.workers)
+    log = PipelineLog(writer, exchange, sequencer, queue, options, stopped)
+    do throws(SystemError) {
+      var started: [Thread] = []
+      for number in 0..<options.workers {
+        started.append(
+          try Thread(name: "stele-parse-\(number)", stackSize: 1 << 20) { [self] in work(sources, plan) })
+      }
+      started.append(try Thread(name: "stele-write", stackSize: 1 << 20) { [log] in log.run() })
+      let all = started
+      threads.withLock { $0 = all }
+    } catch { throw .system(error) }
+  }
+
+  /// Index behind the last entry that survives a power loss.
+  public var durableIndex: UInt64 { log.durableIndex }
+
+  /// Appends an entry of Stele itself: one object of JSON. False when the pipeline has ended.
+  @discardableResult public func record(_ json: String) -> Bool { ControlText.submit(json, to: queue) }
+
+  /// Waits until everything in the queue is written and sealed. Nothing may be filling slabs any more.
+  public func finish() throws(WriteError) {
+    queue.close()
+    for thread in threads.withLock({ $0 }) { thread.join() }
+    if let failure = log.failure { throw failure }
+  }
+
+  private func work(_ sources: SourceTable, _ plan: SegmentPlan) {
+    defer { exchange.workerEnded() }
+    do throws(CryptoError) {
+      var worker = try Worker(sources, plan)
+      try encodeRuns(&worker)
+    } catch { log.fail(.crypto(error)) }
+  }
+
+  private func encodeRuns(_ worker: inout Worker) throws(CryptoError) {
+    let limits = BatchLimits(age: options.commitInterval)
+    while let block = exchange.takeEmpty() {
+      var place: Sequencer.Place?
+      let batch = queue.nextBatch(limits) { messages, _ in
+        let assigned = sequencer.assign(messages)
+        place = assigned
+        return assigned.firstIndex
+      }
+      guard let batch, let place else { return exchange.recycle(block) }
+      try worker.encode(batch, at: place, into: block, counters)
+      queue.recycle(batch)
+      exchange.put(block)
+    }
+  }
+}
+
+/// Entries of Stele itself on their way into the log.
+enum ControlText {
+  /// `deadline` as in `SlabQueue.take`: the writer itself must never wait for a slab.
+  static func submit(_ json: String, to queue: SlabQueue, until deadline: Int64? = nil) -> Bool {
+    guard var slab = queue.take(.datagrams, until: deadline) else { return false }
+    guard let envelope = ControlEntry.envelope.withView({ slab.addEnvelope($0) }) else { return false }
+    let isWritten = Array(json.utf8).withView {
+      slab.append(
+        $0, time: Clock.realtime(), source: 0, envelope: envelope,
+        flags: FrameFlags(rawValue: ControlEntry.flags))
+    }
+    queue.submit(slab)
+    return isWritten
+  }
+}
+
+/// The writing end: the one thread that touches the log.
+final class PipelineLog: Sendable {
+  nonisolated(unsafe) private let writer: LogWriter
+  private let exchange: BlockExchange
+  private let sequencer: Sequencer
+  private let queue: SlabQueue
+  private let options: PipelineOptions
+  private let stopped: @Sendable (WriteError) -> Void
+  private let failed = Mutex<WriteError?>(nil)
+
+  init(
+    _ writer: sending LogWriter, _ exchange: BlockExchange, _ sequencer: Sequencer, _ queue: SlabQueue,
+    _ options: PipelineOptions, _ stopped: @escaping @Sendable (WriteError) -> Void
+  ) {
+    unsafe self.writer = writer
+    self.exchange = exchange
+    self.sequencer = sequencer
+    self.queue = queue
+    self.options = options
+    self.stopped = stopped
+  }
+
+  var failure: WriteError? { failed.withLock { $0 } }
+  var durableIndex: UInt64 { unsafe writer.durableIndex }
+
+  /// Ends the pipeline after a failure. What is in the queue is lost, and what the log holds stays intact.
+  func fail(_ error: WriteError) {
+    let isFirst = failed.withLock { failed in
+      defer { failed = failed ?? error }
+      return failed == nil
+    }
+    exchange.close()
+    queue.close()
+    if isFirst { stopped(error) }
+  }
+
+  func run() {
+    do throws(WriteError) {
+      try writeBlocks()
+      if failure == nil { try unsafe writer.close() }
+    } catch { fail(error) }
+  }
+
+  private func writeBlocks() throws(WriteError) {
+    var lastCheckpoint = Clock.monotonic()
+    var lastEntry = lastCheckpoint
+    while failure == nil {
+      let unsigned = unsafe writer.tree.size > writer.checkpointSize
+      let deadline =
+        unsigned ? lastCheckpoint + options.checkpointInterval : lastEntry + options.heartbeatInterval
+      switch exchange.take(unsafe writer.tree.size, until: deadline) {
+      case .end: return
+      case .timeout: break
+      case .block(let block):
+        try appendReady(block)
+        lastEntry = Clock.monotonic()
+      }
+      if let failure = unsafe writer.sealFailure { throw failure }
+      let now = Clock.monotonic()
+      if unsafe writer.tree.size > writer.checkpointSize, now - lastCheckpoint >= options.checkpointInterval {
+        try unsafe writer.checkpoint()
+        lastCheckpoint = now
+      } else if now - lastEntry >= options.heartbeatInterval {
+        lastEntry = now
+        _ = ControlText.submit(#"{"type":"heartbeat"}"#, to: queue, until: 0)
+      }
+      if unsafe !sequencer.isRolling && writer.shouldRoll(now: Clock.realtime()) {
+        do throws(CryptoError) { sequencer.roll(to: try SegmentPlan()) } catch { throw .crypto(error) }
+      }
+    }
+  }
+
+  /// Appends the block and all that are ready behind it, then syncs once.
+  private func appendReady(_ first: EncodedBlock) throws(WriteError) {
+    var next: EncodedBlock? = first
+    while let block = next {
+      try unsafe writer.append(block)
+      exchange.recycle(block)
+      next = nil
+      if case .block(let ready) = exchange.take(unsafe writer.tree.size, until: 0) { next = ready }
+    }
+    try unsafe writer.commit()
+  }
+}

@@ -1,0 +1,50 @@
+import Platform
+import SegmentWriter
+import Synchronization
+
+/// Gives each run of messages its place in the log: the index of the first, and the segment.
+///
+/// Indexes are given when a run is taken from the queue, under the queue's lock, so that they follow the order of
+/// arrival; only then can the entries be hashed, for their salts depend on index and segment.
+final class Sequencer: Sendable {
+  struct Place: Sendable {
+    var firstIndex: UInt64
+    var plan: SegmentPlan
+  }
+
+  private struct State {
+    var next: UInt64
+    var plan: SegmentPlan
+    /// Made beforehand, because randomness can fail and this must not.
+    var spare: SegmentPlan?
+    var wantsRoll = false
+  }
+
+  private let state: Mutex<State>
+
+  init(next: UInt64, plan: SegmentPlan) {
+    state = Mutex(State(next: next, plan: plan, spare: nil))
+  }
+
+  func assign(_ messages: Int) -> Place {
+    state.withLock { state in
+      if state.wantsRoll, let spare = state.spare {
+        state.plan = spare
+        state.spare = nil
+        state.wantsRoll = false
+      }
+      defer { state.next += UInt64(messages) }
+      return Place(firstIndex: state.next, plan: state.plan)
+    }
+  }
+
+  /// Lets the next run begin the segment `plan`.
+  func roll(to plan: SegmentPlan) {
+    state.withLock { state in
+      state.spare = plan
+      state.wantsRoll = true
+    }
+  }
+
+  var isRolling: Bool { state.withLock { $0.wantsRoll } }
+}
