@@ -1,0 +1,42 @@
+import ArgumentParser
+import Inspect
+import MerkleLog
+import SegmentWriter
+
+struct Init: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Make a new log.",
+    discussion: """
+      Prints the verifier key, once. Keep it away from this host: it is what proves the log to somebody who \
+      trusts nobody here. The private key is kept beside the directory, which itself holds nothing secret.
+
+      EXAMPLE
+        stele init /var/lib/stele/edge --origin logs.example.com/edge-1
+      """)
+
+  @Argument(help: "The log's directory; made if it is not there.")
+  var directory: String
+
+  @Option(help: "The log's name for ever: a URL without scheme, such as logs.example.com/edge-1.")
+  var origin: String
+
+  @Option(help: ArgumentHelp("Where the private key is kept (default: DIRECTORY.key).", valueName: "file"))
+  var keyFile: String?
+
+  @Flag(help: "Print one JSON object.")
+  var json = false
+
+  func run() throws {
+    guard let name = KeyName(origin) else {
+      throw ValidationError("'\(origin)' is no origin: it must not be empty or have blanks or '+' in it")
+    }
+    let keyPath = keyFile ?? LogCreation.defaultKeyPath(directory)
+    let key = try LogCreation.create(directory: directory, origin: name, keyPath: keyPath)
+    guard json else { return try StandardOutput.print("\(key)\n") }
+    let object: JSONValue = [
+      "directory": .text(directory), "origin": .text(origin), "key": .text("\(key)"),
+      "key_file": .text(keyPath),
+    ]
+    try StandardOutput.print(object.text + "\n")
+  }
+}

@@ -1,0 +1,139 @@
+import Bytes
+import Events
+import Inspect
+import Platform
+import SegmentReader
+import Segments
+import Synchronization
+import Templates
+import Yams
+
+/// A log's blocks, searched from the first to the last.
+struct LogSearch {
+  private let files: [SegmentFile]
+  private let blocks: [SearchBlock]
+  /// Zones of stamps that name none.
+  var zones = SourceZones()
+
+  /// Blocks searched between two looks at the progress.
+  private static let step = 64
+
+  init(_ reader: LogReader) throws(LogError) {
+    var files: [SegmentFile] = []
+    var blocks: [SearchBlock] = []
+    for number in 0..<reader.segmentCount {
+      let isUnsigned = reader.firstIndexes[number] >= reader.committedSize
+      let file: SegmentFile
+      do throws(LogError) { file = try reader.segment(number) } catch {
+        // A crash can leave a last file without even a header.
+        if isUnsigned, number == reader.segmentCount - 1 { break }
+        throw error
+      }
+      files.append(file)
+      for (place, block) in file.blocks.enumerated() {
+        blocks.append(
+          SearchBlock(
+            payload: file.payload(place), count: block.contents.count,
+            rawByteCount: block.contents.rawByteCount,
+            firstIndex: block.firstIndex, firstTime: block.contents.firstTime,
+            lastTime: block.contents.lastTime))
+      }
+    }
+    self.files = files
+    self.blocks = blocks
+  }
+
+  /// Runs a query and writes what it finds to standard output. Returns the blocks that could not be read.
+  func run(
+    _ query: SearchQuery, _ limit: SearchRun.Limit, _ output: SearchOutput
+  ) throws -> [DamagedBlock] {
+    defer { withExtendedLifetime(files) {} }
+    let out = OutputFile(try StandardStream.output.open())
+    let isShown = !StandardStream.output.isTerminal
+    let total = blocks.reduce(0) { $0 + $1.payload.count }
+    var progress = Progress("searching", total: total, isQuiet: !isShown)
+    defer { progress.finish() }
+    do throws(SystemError) {
+      if case .last = limit { return try Self.run(blocks[...], query, limit, output, out).damaged }
+      var damaged: [DamagedBlock] = []
+      var left: Int?
+      if case .first(let count) = limit { left = count }
+      var done = 0
+      for start in stride(from: 0, to: blocks.count, by: Self.step) {
+        if left == 0 { break }
+        let part = blocks[start..<min(start + Self.step, blocks.count)]
+        let summary = try Self.run(part, query, left.map { .first($0) } ?? .none, output, out)
+        damaged += summary.damaged
+        left = left.map { $0 - summary.hits }
+        done += part.reduce(0) { $0 + $1.payload.count }
+        progress.update(done)
+      }
+      return damaged
+    } catch {
+      if error.errno == .brokenPipe { throw StandardOutput.BrokenPipe() }
+      throw error
+    }
+  }
+
+  private static func run(
+    _ blocks: ArraySlice<SearchBlock>, _ query: SearchQuery, _ limit: SearchRun.Limit, _ output: SearchOutput,
+    _ out: OutputFile
+  ) throws(SystemError) -> SearchSummary {
+    try SearchRun.run(Array(blocks), query, limit: limit, output: output) { (bytes) throws(SystemError) in
+      try out.file.write(bytes)
+    }
+  }
+
+  /// Takes the zones from the log's own record of its sources, the latest of each name.
+  mutating func learnZones() throws {
+    defer { withExtendedLifetime(files) {} }
+    let found = Mutex<[UInt8]>([])
+    _ = try SearchRun.run(blocks, SearchQuery(entries: .control), output: .raw) { bytes in
+      found.withLock { $0 += bytes.array }
+    }
+    for line in found.withLock({ $0 }).split(separator: UInt8(ascii: "\n")) {
+      let text = String(decoding: line, as: UTF8.self)
+      guard text.contains(#""type":"source""#), let node = try? compose(yaml: text),
+        let name = node["name"]?.string, let timezone = node["timezone"]?.string
+      else { continue }
+      zones.named[name] = TimeZoneFile.zone(timezone)
+    }
+  }
+}
+
+/// Where results go, from several threads in turn.
+private final class OutputFile: Sendable {
+  let file: FileDescriptor
+  init(_ file: consuming FileDescriptor) { self.file = file }
+}
+
+/// Names of slots in the templates that a log's blocks carry: what a format of the user's own calls its
+/// parts.
+final class TemplateNames {
+  private let reader: LogReader
+  private lazy var names = collect()
+
+  /// Blocks that are looked at: formats change rarely.
+  private static let blockLimit = 256
+
+  init(_ reader: LogReader) { self.reader = reader }
+
+  func contain(_ name: String) -> Bool { names.contains(name) }
+
+  private func collect() -> Set<String> {
+    var names: Set<String> = []
+    var looked = 0
+    for number in (0..<reader.segmentCount).reversed() {
+      guard let file = try? reader.segment(number) else { continue }
+      for place in file.blocks.indices.reversed() {
+        guard looked < Self.blockLimit else { return names }
+        looked += 1
+        guard let block = try? file.block(place) else { continue }
+        for node in 0..<block.contents.nodeCount {
+          names.formUnion(block.contents.template(node).slots.map(\.name))
+        }
+      }
+    }
+    return names
+  }
+}

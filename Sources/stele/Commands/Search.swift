@@ -1,0 +1,120 @@
+import ArgumentParser
+import Events
+import Inspect
+import Platform
+import SegmentReader
+
+struct Search: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Find entries.",
+    usage:
+      "stele search <directory> [<expression>] [--since <time>] [--until <time>] [--limit <n>] …",
+    discussion: """
+      An expression compares event fields, such as http.status, client.ip or dur.active, with values: = != < \
+      <= > >= ~ (regular expression) and `in`; conditions are joined by and, or, not and parentheses. \
+      Addresses take networks, durations and sizes take units. Without an expression everything is found. \
+      Times are those of the events; a time that names no zone is in UTC.
+
+      OUTPUT
+        table   one line for people
+        raw     each message exactly as it was received, and a line feed
+        ndjson  one JSON object a line
+
+      EXAMPLES
+        stele search edge 'http.status >= 500 and client.ip in 203.0.113.0/24'
+        stele search edge 'dur.active > 1s and url.path ~ "^/api/"' --since 1h
+        stele search edge --since 2026-11-23T08:00 --until 2026-11-23T09:00 \\
+          --output raw > hour.log
+        stele search edge --entries control --output raw
+      """)
+
+  enum Form: String, CaseIterable, ExpressibleByArgument { case table, raw, ndjson }
+
+  @Argument(help: "The log's directory.")
+  var directory: String
+
+  @Argument(help: "What to look for.")
+  var expression = ""
+
+  @Option(
+    help: ArgumentHelp(
+      "Events from then on: 2026-11-23, 2026-11-23T08:00, RFC 3339, or how long ago: 30m, 2d.",
+      valueName: "time"))
+  var since: String?
+
+  @Option(help: ArgumentHelp("Events before then.", valueName: "time"))
+  var until: String?
+
+  @Option(help: ArgumentHelp("The first so many only.", valueName: "n"))
+  var limit: Int?
+
+  @Option(help: ArgumentHelp("The last so many only.", valueName: "n"))
+  var last: Int?
+
+  @Option(help: "How entries are printed: table, raw or ndjson.")
+  var output = Form.table
+
+  @Option(help: "Which entries are looked at: received (messages), control (Stele's own) or all.")
+  var entries = SearchQuery.Entries.received
+
+  @Flag(help: "With ndjson, the message's bytes too.")
+  var withRaw = false
+
+  @Option(
+    help: ArgumentHelp(
+      "The zone of stamps that name none (default: as each source was configured).", valueName: "zone"))
+  var timezone: String?
+
+  func validate() throws {
+    if limit != nil, last != nil { throw ValidationError("--limit and --last exclude each other") }
+    if (limit ?? 1) < 1 || (last ?? 1) < 1 {
+      throw ValidationError("the number of entries must be at least 1")
+    }
+    if withRaw, output != .ndjson {
+      throw ValidationError("--with-raw says something with --output ndjson only")
+    }
+  }
+
+  func run() throws {
+    let reader = try LogReader(directory)
+    var search = try LogSearch(reader)
+    if let timezone {
+      guard let zone = TimeZoneFile.zone(timezone) else {
+        throw ValidationError("no time zone '\(timezone)'; write UTC, +01:00 or Europe/Paris")
+      }
+      search.zones = SourceZones(other: zone)
+    } else if output != .raw || since != nil || until != nil || expression.contains("time") {
+      try search.learnZones()
+    }
+    let now = Clock.realtime()
+    let names = TemplateNames(reader)
+    let query = SearchQuery(
+      try Expression(expression, isKnown: { names.contain($0) }),
+      since: try since.map { text throws(ExpressionError) in try SearchQuery.time(text, now: now) },
+      until: try until.map { text throws(ExpressionError) in try SearchQuery.time(text, now: now) },
+      entries: entries, zones: search.zones)
+    let form: SearchOutput =
+      switch output {
+      case .table: .table
+      case .raw: .raw
+      case .ndjson: .ndjson(nullReasons: false, raw: withRaw)
+      }
+    let wanted: SearchRun.Limit = limit.map { .first($0) } ?? last.map { .last($0) } ?? .none
+    let damaged = try search.run(query, wanted, form)
+    for block in damaged { StandardError.write("stele: \(directory): \(block)\n") }
+    if !damaged.isEmpty { throw Ending(outcome: .damage) }
+  }
+}
+
+extension SearchQuery.Entries: ExpressibleByArgument {
+  public init?(argument: String) {
+    switch argument {
+    case "received": self = .received
+    case "control": self = .control
+    case "all": self = .all
+    default: return nil
+    }
+  }
+  public static var allValueStrings: [String] { ["received", "control", "all"] }
+  public var defaultValueDescription: String { "received" }
+}

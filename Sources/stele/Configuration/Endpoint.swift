@@ -1,0 +1,72 @@
+import Platform
+
+/// Where messages come from or go to: `udp://host:port`, `tcp://host:port`, `tls://host:port`,
+/// `unix:///path`.
+struct Endpoint: Equatable, Sendable {
+  enum Scheme: String, CaseIterable, Sendable { case udp, tcp, tls, unix }
+
+  var scheme: Scheme
+  /// A name, an IPv4 address, or an IPv6 address without brackets; for `unix` the path.
+  var host: String
+  /// 0 for `unix`.
+  var port: UInt16
+
+  /// Why a URL is none of these.
+  struct Invalid: Error, Equatable, CustomStringConvertible {
+    var url: String
+    var reason: String
+    var description: String { "'\(url)' is not a place that Stele can use: \(reason)" }
+  }
+
+  init(_ url: String) throws(Invalid) {
+    guard let separator = url.utf8.firstIndex(of: UInt8(ascii: ":")), url[separator...].hasPrefix("://")
+    else {
+      throw Invalid(url: url, reason: "it must begin with udp://, tcp://, tls:// or unix://")
+    }
+    guard let scheme = Scheme(rawValue: String(url[..<separator])) else {
+      throw Invalid(url: url, reason: "'\(url[..<separator])' is not one of udp, tcp, tls, unix")
+    }
+    let rest = String(url[url.index(separator, offsetBy: 3)...])
+    self.scheme = scheme
+    if scheme == .unix {
+      guard rest.hasPrefix("/") else {
+        throw Invalid(url: url, reason: "a unix socket needs an absolute path: unix:///run/stele/nginx.sock")
+      }
+      guard rest.utf8.count <= 107 else {
+        throw Invalid(
+          url: url, reason: "the path of a unix socket may have 107 bytes, not \(rest.utf8.count)")
+      }
+      host = rest
+      port = 0
+      return
+    }
+    (host, port) = try Self.split(rest, url)
+  }
+
+  private static func split(_ text: String, _ url: String) throws(Invalid) -> (String, UInt16) {
+    guard let colon = text.lastIndex(of: ":"), let port = UInt16(text[text.index(after: colon)...]) else {
+      throw Invalid(url: url, reason: "a port must follow the host: udp://127.0.0.1:5514")
+    }
+    var host = String(text[..<colon])
+    if host.hasPrefix("["), host.hasSuffix("]") {
+      host = String(host.dropFirst().dropLast())
+    } else if host.contains(":") {
+      throw Invalid(url: url, reason: "an IPv6 address stands in brackets: udp://[::1]:5514")
+    }
+    guard !host.isEmpty, !host.contains("/") else {
+      throw Invalid(url: url, reason: "a host must stand before the port; 0.0.0.0 is all of this machine's")
+    }
+    return (host, port)
+  }
+
+  /// The addresses that the host has, in the system's order of preference.
+  func addresses() throws(ResolveError) -> [SocketAddress] {
+    scheme == .unix ? [.unix(path: host)] : try SocketAddress.resolve(host: host, port: port)
+  }
+
+  /// As it is written in configurations.
+  var url: String {
+    if scheme == .unix { return "unix://\(host)" }
+    return host.contains(":") ? "\(scheme)://[\(host)]:\(port)" : "\(scheme)://\(host):\(port)"
+  }
+}

@@ -1,0 +1,168 @@
+import Bytes
+import Events
+import Formats
+import Intake
+import Platform
+import Syslog
+import TLS
+
+extension Settings {
+  /// Reads a configuration file. Relative paths in it are relative to the directory it is in.
+  init(file: String) throws {
+    var bytes = ByteBuffer()
+    try FileDescriptor(reading: file).readAll(limit: 1 << 20, into: &bytes)
+    guard let text = String(validating: bytes.view.array, as: UTF8.self) else {
+      throw ConfigurationError(file: file, line: 1, column: 1, text: "the file is not UTF-8")
+    }
+    try self.init(parsing: text, file: file)
+  }
+
+  /// Reads the text of the configuration file `file`.
+  init(parsing text: String, file: String) throws(ConfigurationError) {
+    let root = try ConfigurationValue(parsing: text, file: file)
+      .group(["log", "commit", "segment", "sources", "http"])
+    if let http = root.key("http") { throw http.error("'http' is not available in this version; remove it") }
+    let paths = PathBase(file: file)
+    let log = try root.required("log").group(["directory", "key"])
+    self.init(directory: paths.resolve(try log.required("directory").text()))
+    logKey = try log["key"].map { (value) throws(ConfigurationError) in paths.resolve(try value.text()) }
+    if let value = root["commit"] { commit = try value.duration(1_000_000...60_000_000_000) }
+    if let segment = try root["segment"]?.group(["size", "age"]) {
+      if let value = segment["size"] { segmentSize = try value.size(1 << 20...1 << 40) }
+      if let value = segment["age"] {
+        segmentAge = try value.duration(1_000_000_000...366 * 86_400_000_000_000)
+      }
+    }
+    let list = try root.required("sources")
+    for item in try list.list() { try append(item, paths) }
+    if sources.isEmpty { throw list.error("sources must have at least one source") }
+  }
+
+  private mutating func append(_ item: ConfigurationValue, _ paths: PathBase) throws(ConfigurationError) {
+    let group = try item.group(SourceSettings.keys)
+    let source = try SourceSettings(group, paths)
+    let name = try group.required("name")
+    if sources.contains(where: { $0.name == source.name }) {
+      throw name.error("there is a source '\(source.name)' already; each needs a name of its own")
+    }
+    let listen = try group.required("listen")
+    if let other = sources.first(where: { $0.listen == source.listen }),
+      source.listen.port != 0 || source.listen.scheme == .unix
+    {
+      throw listen.error("the source '\(other.name)' listens on \(source.listen.url) already")
+    }
+    sources.append(source)
+  }
+}
+
+/// Resolves the relative paths of a configuration file.
+struct PathBase {
+  private let directory: String
+
+  init(file: String) {
+    directory = file.lastIndex(of: "/").map { String(file[...$0]) } ?? ""
+  }
+
+  func resolve(_ path: String) -> String { path.hasPrefix("/") ? path : directory + path }
+}
+
+extension SourceSettings {
+  static let keys = [
+    "name", "listen", "format", "timezone", "certificate", "key", "client_ca", "client_certificate",
+    "framing",
+    "max_message", "receive_buffer", "sockets", "file", "from",
+  ]
+
+  /// Keys of the design that this version does not have, and what to do instead.
+  private static let unavailable = [
+    "file": "replay the file instead: stele replay FILE --into DIRECTORY",
+    "from": "give the format itself: format: haproxy:'…' or nginx:'…' or envoy:'…'",
+  ]
+
+  init(_ group: ConfigurationGroup, _ paths: PathBase) throws(ConfigurationError) {
+    for (word, instead) in Self.unavailable.sorted(by: { $0.key < $1.key }) {
+      if let key = group.key(word) {
+        throw key.error("'\(word)' is not available in this version; \(instead)")
+      }
+    }
+    let listen = try group.required("listen")
+    let url = try listen.text()
+    let endpoint: Endpoint
+    do throws(Endpoint.Invalid) { endpoint = try Endpoint(url) } catch { throw listen.error("\(error)") }
+    self.init(name: try Self.name(try group.required("name")), listen: endpoint)
+    if let value = group["format"] { format = try Self.format(value) }
+    if let value = group["timezone"] { timezone = try Self.timezone(value) }
+    try readTransport(group)
+    try readTLS(group, paths)
+  }
+
+  private static func name(_ value: ConfigurationValue) throws(ConfigurationError) -> String {
+    let name = try value.text()
+    guard name.utf8.count <= 64, name.unicodeScalars.allSatisfy({ $0.value > 0x20 && $0.value != 0x7F })
+    else {
+      throw value.error("\(value.name) may have 64 bytes, and no blanks or control characters")
+    }
+    return name
+  }
+
+  private static func format(_ value: ConfigurationValue) throws(ConfigurationError) -> String {
+    let text = try value.text()
+    do throws(FormatError) { _ = try FormatSpec.parse(text) } catch {
+      throw value.error("\(value.name):\n\(error)")
+    }
+    return text
+  }
+
+  private static func timezone(_ value: ConfigurationValue) throws(ConfigurationError) -> String {
+    let text = try value.text()
+    guard TimeZoneFile.zone(text) != nil else {
+      throw value.error(
+        "\(value.name): no time zone '\(text)'; it is written as UTC, +01:00 or Europe/Paris (package tzdata)"
+      )
+    }
+    return text
+  }
+
+  /// Refuses keys that say nothing for the source's transport.
+  private func refuse(_ words: [String], _ group: ConfigurationGroup) throws(ConfigurationError) {
+    for word in words {
+      if let key = group.key(word) {
+        throw key.error("'\(word)' says nothing for a \(listen.scheme):// source; remove it")
+      }
+    }
+  }
+
+  private mutating func readTransport(_ group: ConfigurationGroup) throws(ConfigurationError) {
+    switch listen.scheme {
+    case .udp: try refuse(["framing", "max_message"], group)
+    case .unix: try refuse(["framing", "max_message", "sockets"], group)
+    case .tcp, .tls: try refuse(["receive_buffer", "sockets"], group)
+    }
+    if let value = group["framing"] { framing = try value.choice(among: [.auto, .octet, .lineFeed]) }
+    if let value = group["max_message"] {
+      let allowed = Syslog.Limits.messageBytesAllowed
+      messageLimit = try value.size(Int64(allowed.lowerBound)...Int64(allowed.upperBound))
+    }
+    if let value = group["receive_buffer"] { receiveBuffer = try value.size(4 << 10...1 << 30) }
+    if let value = group["sockets"] { sockets = try value.count(1...64) }
+  }
+
+  private mutating func readTLS(_ group: ConfigurationGroup, _ paths: PathBase) throws(ConfigurationError) {
+    guard listen.scheme == .tls else {
+      return try refuse(["certificate", "key", "client_ca", "client_certificate"], group)
+    }
+    certificate = paths.resolve(try group.required("certificate").text())
+    key = paths.resolve(try group.required("key").text())
+    if let value = group["client_certificate"] { clientCertificate = try value.choice() }
+    if let value = group["client_ca"] { clientCA = paths.resolve(try value.text()) }
+    if clientCertificate == .none {
+      if let key = group.key("client_ca") {
+        throw key.error("'client_ca' says nothing when client_certificate is none; remove one of them")
+      }
+    } else if clientCA == nil {
+      throw try group.required("listen").error(
+        "a tls:// source needs 'client_ca', the authorities that sign clients' certificates; "
+          + "or set client_certificate to none, and anybody can send")
+    }
+  }
+}

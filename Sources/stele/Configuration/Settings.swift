@@ -1,0 +1,55 @@
+import Intake
+import SegmentWriter
+import Syslog
+import TLS
+
+/// What `serve` is to do, whether a file or flags said so. Paths are absolute or relative to the working
+/// directory.
+struct Settings: Equatable, Sendable {
+  /// The log's directory.
+  var directory: String
+  /// The file with the log's private key; nil: beside the directory.
+  var logKey: String?
+  /// Longest time a message waits for its `fdatasync`, nanoseconds.
+  var commit: Int64 = 250_000_000
+  /// Stored bytes at which a segment is finished.
+  var segmentSize = 1 << 30
+  /// Age at which a segment is finished, nanoseconds.
+  var segmentAge: Int64 = 3_600_000_000_000
+  var sources: [SourceSettings] = []
+
+  var keyPath: String { logKey ?? LogCreation.defaultKeyPath(directory) }
+}
+
+/// One configured source.
+struct SourceSettings: Equatable, Sendable {
+  var name: String
+  var listen: Endpoint
+  var format = "auto"
+  /// Of time stamps that name none: `UTC`, `+01:00`, `Europe/Paris`.
+  var timezone = "UTC"
+  var certificate: String?
+  var key: String?
+  var clientCA: String?
+  var clientCertificate = TLSServerContext.ClientCertificate.required
+  var framing = FrameScanner.Framing.auto
+  /// Bytes; longer messages of a stream are kept in pieces.
+  var messageLimit = Syslog.Limits.messageBytes
+  /// Bytes asked of the kernel for each datagram socket.
+  var receiveBuffer = Intake.Limits.receiveBuffer
+  /// UDP sockets that share the address.
+  var sockets = 1
+
+  init(name: String, listen: Endpoint) {
+    self.name = name
+    self.listen = listen
+  }
+
+  /// A name for a source that was given none: `udp-5514`, `unix-nginx`.
+  static func name(for endpoint: Endpoint) -> String {
+    guard endpoint.scheme == .unix else { return "\(endpoint.scheme)-\(endpoint.port)" }
+    let file = endpoint.host.split(separator: "/").last ?? "socket"
+    let stem = file.split(separator: ".").first ?? file
+    return "unix-\(stem)"
+  }
+}

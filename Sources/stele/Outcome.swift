@@ -1,0 +1,76 @@
+import ArgumentParser
+import Collector
+import Inspect
+import Intake
+import Platform
+import SegmentReader
+import SegmentWriter
+
+/// How a command ends: the exit status, and where every error gets its own.
+enum Outcome: Int32, Sendable {
+  case fine = 0
+  /// The command failed.
+  case failed = 1
+  /// `verify` or `check` found tampering or damage.
+  case damage = 2
+  /// Intact, but something that was asked for is missing.
+  case incomplete = 3
+  /// The command line makes no sense (EX_USAGE of sysexits.h).
+  case usage = 64
+  /// There is no such log, or no such file (EX_NOINPUT).
+  case missing = 66
+  /// Reading or writing failed (EX_IOERR).
+  case inputOutput = 74
+
+  /// The outcome of a command that threw `error`.
+  init(_ error: any Error) {
+    switch error {
+    case let error as WriteError: self.init(error)
+    case let error as DaemonError:
+      switch error {
+      case .write(let error): self.init(error)
+      case .listen: self = .failed
+      case .system(let error): self.init(error)
+      }
+    case let error as SystemError: self.init(error)
+    case let error as LogError: self.init(ExitStatus(error))
+    case let error as DescriptionError: self.init(error.exitStatus)
+    case is ProofCheckError: self = .damage
+    case is Endpoint.Invalid, is KeyArgument.Invalid, is ExpressionError: self = .usage
+    default: self = .failed
+    }
+  }
+
+  /// What `Inspect` says of a log.
+  init(_ status: ExitStatus) {
+    switch status {
+    case .fine: self = .fine
+    case .damage: self = .damage
+    case .incomplete: self = .incomplete
+    case .missing: self = .missing
+    case .inputOutput: self = .inputOutput
+    }
+  }
+
+  private init(_ error: WriteError) {
+    switch error {
+    case .system(let error): self.init(error)
+    case .missing: self = .missing
+    case .note, .damaged: self = .damage
+    case .readBack: self = .inputOutput
+    case .crypto, .exists, .locked, .wrongKey, .key: self = .failed
+    }
+  }
+
+  private init(_ error: SystemError) {
+    self = error.errno == .noSuchFile ? .missing : .inputOutput
+  }
+}
+
+/// Ends the command with an outcome that is no error of its own: what there is to say has been said.
+struct Ending: Error {
+  var outcome: Outcome
+
+  init(outcome: Outcome) { self.outcome = outcome }
+  init(_ status: ExitStatus) { outcome = Outcome(status) }
+}

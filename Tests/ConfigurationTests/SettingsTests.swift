@@ -1,0 +1,142 @@
+import Syslog
+import TLS
+import Testing
+
+@testable import stele
+
+@Suite struct SettingsTests {
+  static let text = """
+    log:
+      directory: data/edge
+    commit: 100ms
+    segment: {size: 64MiB, age: 10m}
+    sources:
+      - name: haproxy
+        listen: udp://127.0.0.1:5514
+        format: haproxy/httplog
+        timezone: "+01:00"
+        sockets: 2
+        receive_buffer: 1MiB
+      - name: tls
+        listen: tls://[::1]:6514
+        certificate: tls.crt
+        key: /etc/tls.key
+        client_ca: ca.crt
+        client_certificate: optional
+        framing: octet
+        max_message: 32KiB
+      - name: nginx
+        listen: unix:///run/nginx.sock
+        format: "nginx:'$remote_addr it''s'"
+
+    """
+
+  private func settings(_ text: String) throws(ConfigurationError) -> Settings {
+    try Settings(parsing: text, file: "/etc/stele/stele.yaml")
+  }
+
+  @Test func everyKeyIsUnderstood() throws {
+    let settings = try settings(Self.text)
+    #expect(settings.directory == "/etc/stele/data/edge")
+    #expect(settings.keyPath == "/etc/stele/data/edge.key")
+    #expect(settings.commit == 100_000_000)
+    #expect(settings.segmentSize == 64 << 20)
+    #expect(settings.segmentAge == 600_000_000_000)
+    #expect(settings.sources.map(\.name) == ["haproxy", "tls", "nginx"])
+    let udp = settings.sources[0]
+    #expect(udp.listen.url == "udp://127.0.0.1:5514")
+    #expect(udp.format == "haproxy/httplog" && udp.timezone == "+01:00")
+    #expect(udp.sockets == 2 && udp.receiveBuffer == 1 << 20)
+    let tls = settings.sources[1]
+    #expect(
+      tls.certificate == "/etc/stele/tls.crt" && tls.key == "/etc/tls.key"
+        && tls.clientCA == "/etc/stele/ca.crt")
+    #expect(tls.clientCertificate == .optional && tls.framing == .octet && tls.messageLimit == 32 << 10)
+    #expect(settings.sources[2].format == "nginx:'$remote_addr it''s'")
+    #expect(settings.sources[2].timezone == "UTC")
+  }
+
+  @Test func whatIsPrintedMeansTheSame() throws {
+    let settings = try settings(Self.text)
+    #expect(
+      try Settings(parsing: settings.yaml, file: "x.yaml")
+        == { settings in
+          var settings = settings
+          settings.logKey = settings.keyPath
+          return settings
+        }(settings))
+  }
+
+  /// What is replaced, by what, and the error: line, column, and a part of its text.
+  struct Mistake: Sendable, CustomTestStringConvertible {
+    var old: String
+    var new: String
+    var line: Int
+    var column: Int
+    var text: String
+    var testDescription: String { new }
+
+    init(_ old: String, _ new: String, _ line: Int, _ column: Int, _ text: String) {
+      (self.old, self.new, self.line, self.column, self.text) = (old, new, line, column, text)
+    }
+  }
+
+  @Test(arguments: [
+    Mistake(
+      "  directory:", "  directroy:", 2, 3, "unknown key 'directroy' in log: did you mean 'directory'?"),
+    Mistake("sources:", "sourcs:", 5, 1, "did you mean 'sources'?"),
+    Mistake("    format: haproxy/httplog", "    formt: haproxy/httplog", 8, 5, "did you mean 'format'?"),
+    Mistake("commit: 100ms", "zzzzzzz: 1", 3, 1, "there are log, commit, segment, sources, http"),
+    Mistake("commit: 100ms", "commit: 100", 3, 9, "'100' is no duration"),
+    Mistake("commit: 100ms", "commit: 2h", 3, 9, "outside 1ms to 1m"),
+    Mistake("commit: 100ms", "commit: [1s]", 3, 9, "must be a text, not a list"),
+    Mistake("commit: 100ms", "commit:", 3, 8, "must not be empty"),
+    Mistake("commit: 100ms", "http: {listen: '127.0.0.1:9464'}", 3, 1, "not available in this version"),
+    Mistake("commit: 100ms", "segment: {size: 1GiB}", 3, 1, "the key 'segment' is given twice"),
+    Mistake("size: 64MiB", "size: 64Mib", 4, 17, "'64Mib' is no size"),
+    Mistake("segment: {size: 64MiB, age: 10m}", "segment: 64MiB", 4, 10, "must be a group of keys"),
+    Mistake("  directory: data/edge", "  key: x", 2, 3, "log lacks the key 'directory'"),
+    Mistake("name: haproxy", "nam: haproxy", 6, 5, "did you mean 'name'?"),
+    Mistake("    listen: udp://127.0.0.1:5514\n", "", 6, 5, "sources[1] lacks the key 'listen'"),
+    Mistake("name: nginx", "name: tls", 20, 11, "there is a source 'tls' already"),
+    Mistake("name: nginx", "name: 'a b'", 20, 11, "no blanks"),
+    Mistake("udp://127.0.0.1:5514", "udo://127.0.0.1:5514", 7, 13, "'udo' is not one of"),
+    Mistake(
+      "unix:///run/nginx.sock", "udp://127.0.0.1:5514", 21, 13,
+      "'haproxy' listens on udp://127.0.0.1:5514 already"),
+    Mistake("haproxy/httplog", "haproxy/htplog", 8, 13, "did you mean haproxy/httplog?"),
+    Mistake("\"+01:00\"", "Mars/Olympus", 9, 15, "no time zone 'Mars/Olympus'"),
+    Mistake("sockets: 2", "sockets: 0", 10, 14, "a number from 1 to 64"),
+    Mistake("sockets: 2", "framing: lf", 10, 5, "'framing' says nothing for a udp:// source"),
+    Mistake("    sockets: 2", "    file: /var/log/x", 10, 5, "'file' is not available in this version"),
+    Mistake("    sockets: 2", "    from: /etc/haproxy.cfg", 10, 5, "'from' is not available in this version"),
+    Mistake("    client_ca: ca.crt\n", "", 13, 13, "needs 'client_ca'"),
+    Mistake("client_certificate: optional", "client_certificate: none", 16, 5, "'client_ca' says nothing"),
+    Mistake("client_certificate: optional", "client_certificate: optionl", 17, 25, "did you mean optional?"),
+    Mistake("    key: /etc/tls.key\n", "", 12, 5, "lacks the key 'key'"),
+    Mistake("framing: octet", "framing: file", 18, 14, "auto, octet, lf"),
+    Mistake("max_message: 32KiB", "max_message: 1GiB", 19, 18, "outside"),
+    Mistake("  - name: tls", "  - tls", 13, 11, "not YAML"),
+    Mistake("log:\n", "log: 'x\n", 22, 21, "not YAML"),
+  ])
+  func mistakesAreNamedWithLineAndColumn(_ mistake: Mistake) throws {
+    #expect(Self.text.contains(mistake.old))
+    let text = Self.text.replacing(mistake.old, with: mistake.new, maxReplacements: 1)
+    do throws(ConfigurationError) {
+      _ = try settings(text)
+      Issue.record("no error")
+    } catch {
+      #expect(error.text.contains(mistake.text), "\(error)")
+      #expect(error.line == mistake.line && error.column == mistake.column, "\(error)")
+      #expect("\(error)".hasPrefix("/etc/stele/stele.yaml:\(mistake.line):\(mistake.column): "))
+    }
+  }
+
+  @Test func emptyFilesAreRefused() {
+    for text in ["", "# nothing\n", "--- \n...\n"] {
+      #expect(throws: ConfigurationError.self) { _ = try settings(text) }
+    }
+    #expect(throws: ConfigurationError.self) { _ = try settings("log: {directory: d}\nsources: []\n") }
+    #expect(throws: ConfigurationError.self) { _ = try settings("- a\n") }
+  }
+}
