@@ -1,0 +1,129 @@
+import Foundation
+import Glibc
+import TestSupport
+import Testing
+
+/// kill -9 under full load, at random moments, again and again on one log.
+@Suite struct KillTests {
+  private static let kills = 50
+
+  @Test func nothingDurableIsLostAndNothingLooksLikeTampering() throws {
+    let directory = try TemporaryDirectory()
+    let log = directory.file("log")
+    let made = try Program.run(Program.stele, ["init", log, "--origin", "test.example/kill"])
+    try #require(made.status == 0, "\(made.errors)")
+    var generator = SystemRandomNumberGenerator()
+    var number = 0
+    var durableBefore = 0
+    for round in 0..<Self.kills {
+      let daemon = try Program(
+        Program.stele,
+        ["serve", "--log", log, "--listen", "tcp://127.0.0.1:0", "--format", "nginx/combined", "--status-json"])
+      guard let port = Self.port(of: daemon) else {
+        Issue.record("round \(round): \(daemon.errors)")
+        return
+      }
+      let socket = try #require(Self.connect(port))
+      let delay = Double.random(in: 0.05...0.6, using: &generator)
+      let start = Date()
+      while Date().timeIntervalSince(start) < delay {
+        guard Self.send(socket, from: &number) else { break }
+      }
+      let durable = Self.durable(daemon) ?? durableBefore
+      daemon.signal(SIGKILL)
+      daemon.wait()
+      close(socket)
+      #expect(durable >= durableBefore, "round \(round)")
+      let verified = try Program.run(Program.stele, ["verify", log, "--json"])
+      #expect(verified.status == 0, "round \(round), killed after \(delay) s: \(verified.text)\(verified.errors)")
+      let entries = Self.integer("entries", in: verified.text) ?? 0
+      #expect(entries >= durable, "round \(round): \(durable) entries were durable, \(entries) are here")
+      durableBefore = durable
+      // What was not durable may be sent again; the numbers only ever rise within the log.
+    }
+    let sealed = try Program.run(Program.stele, ["seal", log])
+    #expect(sealed.status == 0, "\(sealed.errors)")
+    let verified = try Program.run(Program.stele, ["verify", log])
+    #expect(verified.status == 0, "\(verified.text)")
+    try checkNumbers(log)
+  }
+
+  /// Each round's messages are a run without a gap, so that only the end of a round can be missing.
+  private func checkNumbers(_ log: String) throws {
+    let found = try Program.run(Program.stele, ["search", log, "--output", "raw"])
+    #expect(found.status == 0, "\(found.errors)")
+    var previous = -1
+    var gaps = 0
+    for line in found.text.split(separator: "\n") {
+      guard let field = line.split(separator: " ").first(where: { $0.hasPrefix("/n/") }),
+        let number = Int(field.dropFirst(3))
+      else { continue }
+      #expect(number > previous)
+      if number != previous + 1 { gaps += 1 }
+      previous = number
+    }
+    #expect(previous > 0)
+    #expect(gaps <= Self.kills, "\(gaps) gaps, but only \(Self.kills) kills")
+  }
+
+  // MARK: The daemon's output
+
+  private static func port(of daemon: Program) -> UInt16? {
+    var port: UInt16?
+    _ = daemon.wait(20) { daemon in
+      guard let mark = daemon.errors.range(of: "tcp://127.0.0.1:") else { return false }
+      let digits = daemon.errors[mark.upperBound...].prefix { $0.isNumber }
+      port = UInt16(digits)
+      return port != nil && port != 0
+    }
+    return port
+  }
+
+  private static func durable(_ daemon: Program) -> Int? {
+    let text = String(decoding: daemon.output, as: UTF8.self)
+    guard let line = text.split(separator: "\n", omittingEmptySubsequences: true).last(where: { $0.hasSuffix("}") })
+    else { return nil }
+    return integer("durable", in: String(line))
+  }
+
+  private static func integer(_ key: String, in json: String) -> Int? {
+    guard let mark = json.range(of: "\"\(key)\":") else { return nil }
+    return Int(json[mark.upperBound...].drop { $0 == " " }.prefix { $0.isNumber })
+  }
+
+  // MARK: The load
+
+  private static func connect(_ port: UInt16) -> Int32? {
+    let socket = Glibc.socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+    var address = sockaddr_in()
+    address.sin_family = sa_family_t(AF_INET)
+    address.sin_port = port.bigEndian
+    address.sin_addr.s_addr = unsafe inet_addr("127.0.0.1")
+    let size = socklen_t(MemoryLayout<sockaddr_in>.size)
+    let result = unsafe withUnsafePointer(to: &address) { pointer in
+      unsafe pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { unsafe Glibc.connect(socket, $0, size) }
+    }
+    return result == 0 ? socket : nil
+  }
+
+  /// Sends some hundred messages; false when the daemon has gone.
+  private static func send(_ socket: Int32, from number: inout Int) -> Bool {
+    var text = ""
+    for _ in 0..<300 {
+      let line =
+        "<134>Nov 23 08:00:00 lb nginx: 203.0.113.9 - - [23/Nov/2026:08:00:00 +0000] \"GET /n/\(number) HTTP/1.1\" 200 5 \"-\" \"-\""
+      text += line + "\n"
+      number += 1
+    }
+    let bytes = Array(text.utf8)
+    var sent = 0
+    while sent < bytes.count {
+      let count = unsafe bytes.withUnsafeBytes { bytes in
+        unsafe Glibc.send(socket, bytes.baseAddress! + sent, bytes.count - sent, Int32(MSG_NOSIGNAL))
+      }
+      if count <= 0 { return false }
+      sent += count
+    }
+    return true
+  }
+}

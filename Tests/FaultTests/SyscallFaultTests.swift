@@ -1,0 +1,82 @@
+import TestSupport
+import Testing
+
+/// The built program under strace: each write, sync and rename of a replay fails once, in turn, with ENOSPC and with
+/// EIO, or is the last thing that the process does. Afterwards the log is intact, nothing that was signed is missing,
+/// and the same replay, run again, completes it.
+@Suite(.serialized, .enabled(if: Program.find("strace") != nil, "install strace"))
+struct SyscallFaultTests {
+  private static let lines = (0..<40).map {
+    "203.0.113.\($0) - - [23/Nov/2026:08:00:\(10 + $0) +0000] \"GET /item/\($0) HTTP/1.1\" 200 \($0 * 7) \"-\" \"curl/8.5\""
+  }
+
+  private let directory: TemporaryDirectory
+  private let strace: String
+
+  init() throws {
+    directory = try TemporaryDirectory()
+    strace = try #require(Program.find("strace"))
+    try directory.write("lines", Array((Self.lines.joined(separator: "\n") + "\n").utf8))
+    let made = try Program.run(Program.stele, ["init", directory.file("base"), "--origin", "test.example/faults"])
+    try #require(made.status == 0, "\(made.errors)")
+    // The second start has a segment before it.
+    try #require(try replay("base").status == 0)
+  }
+
+  private func replay(_ log: String, under injection: [String] = []) throws -> Program.Result {
+    let arguments = [
+      "replay", directory.file("lines"), "--into", directory.file(log), "--key-file", directory.file("base.key"),
+      "--format", "nginx/combined",
+    ]
+    if injection.isEmpty { return try Program.run(Program.stele, arguments) }
+    return try Program.run(
+      strace, ["-f", "-qq", "-o", "/dev/null"] + injection + [Program.stele] + arguments,
+      environment: ["SWIFT_BACKTRACE": "enable=no"])
+  }
+
+  private func lineCount(_ log: String) throws -> Int {
+    let found = try Program.run(Program.stele, ["search", directory.file(log), "--output", "raw"])
+    try #require(found.status == 0, "\(found.errors)")
+    let expected = Self.lines.joined(separator: "\n") + "\n"
+    let text = found.text
+    #expect(text == String(repeating: expected, count: text.utf8.count / expected.utf8.count) + expected.prefix(text.utf8.count % expected.utf8.count))
+    return text.split(separator: "\n").count
+  }
+
+  /// Runs the replay with every occurrence of `call` made to fail, until one run is not hit any more.
+  private func failEach(_ call: String, _ fault: String) throws {
+    var hits = 0
+    for occurrence in 1...200 {
+      try directory.copy("base", to: "log")
+      let run = try replay("log", under: ["-e", "trace=\(call)", "-e", "inject=\(call):\(fault):when=\(occurrence)"])
+      let place = "\(call) \(fault) at \(occurrence)"
+      if run.status == 0 {
+        // Not reached, or of a file that is only a cache.
+        if try lineCount("log") == 80 { if occurrence > 3 { break } else { continue } }
+        Issue.record("\(place): the replay says that it is complete, and is not")
+        return
+      }
+      hits += 1
+      if fault.hasPrefix("error") { #expect(run.status == 74, "\(place): \(run.errors)") }
+      let crashed = try Program.run(Program.stele, ["verify", directory.file("log")])
+      #expect(crashed.status == 0, "\(place), before recovery: \(crashed.text)\(crashed.errors)")
+      let kept = try lineCount("log")
+      #expect(kept >= 40 && kept <= 80, "\(place)")
+      let again = try replay("log")
+      #expect(again.status == 0, "\(place), again: \(again.errors)")
+      #expect(try lineCount("log") == kept + 40, "\(place)")
+      let verified = try Program.run(Program.stele, ["verify", directory.file("log")])
+      #expect(verified.status == 0, "\(place), after recovery: \(verified.text)\(verified.errors)")
+    }
+    #expect(hits > 0, "\(call) was never hit")
+  }
+
+  @Test(arguments: ["pwrite64", "fdatasync", "fsync", "renameat", "openat"])
+  func noSpaceAtEach(_ call: String) throws { try failEach(call, "error=ENOSPC") }
+
+  @Test(arguments: ["pwrite64", "fdatasync", "fsync", "renameat"])
+  func inputOutputErrorAtEach(_ call: String) throws { try failEach(call, "error=EIO") }
+
+  @Test(arguments: ["pwrite64", "fdatasync", "fsync", "renameat"])
+  func killedAtEach(_ call: String) throws { try failEach(call, "signal=KILL") }
+}
