@@ -71,6 +71,10 @@ public final class LogWriter {
     for segment in recovered.unfinished { sealer.enqueue(segment) }
   }
 
+  /// A writer that is let go without `close` leaves the log as a crash would, but not before its background
+  /// work has ended: the lock goes with the directory, and the next writer must be alone.
+  deinit { sealer.stop() }
+
   private static func openDirectory(_ path: String) throws(WriteError) -> Directory {
     do throws(SystemError) { return try Directory(path) } catch {
       throw error.errno == .noSuchFile ? .missing(path: path) : .system(error)

@@ -133,6 +133,7 @@ import Testing
         try writer.checkpoint()
         try Self.append(20, writer, try SegmentPlan())
         try writer.commit()
+        try writer.waitForSeals()
       }
       let name = FileNames.name(21, .open)
       let whole = try readTree(path)[name] ?? []
