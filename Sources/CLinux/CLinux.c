@@ -7,6 +7,7 @@
 #include <limits.h>
 #include <linux/filter.h>
 #include <linux/sock_diag.h>
+#include <malloc.h>
 #include <netinet/in.h>
 #include <pthread.h>
 #include <stdlib.h>
@@ -34,6 +35,8 @@ int linux_set_niceness(int niceness) {
   // On Linux the niceness belongs to a thread, whatever setpriority(2) calls it ("C library/kernel differences").
   return setpriority(PRIO_PROCESS, 0, niceness);
 }
+
+void linux_trim_memory(void) { malloc_trim(0); }
 
 int linux_accept(int fd) { return accept4(fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC); }
 

@@ -40,6 +40,13 @@ final class BlockExchange: Sendable {
     }
   }
 
+  /// Gives back the memory of the empty blocks.
+  func releaseMemory() {
+    lock.withLock {
+      for block in unsafe empty { block.releaseMemory() }
+    }
+  }
+
   /// What the writer is to do next.
   enum Turn {
     case block(EncodedBlock)

@@ -38,6 +38,9 @@ public final class Pipeline: Sendable {
   private let options: PipelineOptions
   private let threads = Mutex<[Thread]>([])
 
+  /// How long a worker waits for messages before it gives back the memory of its columns, nanoseconds.
+  private static let idleTime: Int64 = 5_000_000_000
+
   /// Starts the threads. `writer` belongs to the pipeline from here on. `stopped` is called once, from another
   /// thread, if writing fails: nothing is taken from the queue any more.
   public init(
@@ -88,14 +91,25 @@ public final class Pipeline: Sendable {
 
   private func encodeRuns(_ worker: inout Worker) throws(CryptoError) {
     let limits = BatchLimits(age: options.commitInterval)
+    var holdsMemory = false
     while let block = exchange.takeEmpty() {
       var place: Sequencer.Place?
-      let batch = queue.nextBatch(limits) { messages, _ in
+      let deadline = holdsMemory ? Clock.monotonic() + Self.idleTime : .max
+      let batch = queue.nextBatch(limits, until: deadline) { messages, _ in
         let assigned = sequencer.assign(messages)
         place = assigned
         return assigned.firstIndex
       }
-      guard let batch, let place else { return exchange.recycle(block) }
+      guard let batch, let place else {
+        exchange.recycle(block)
+        if queue.isFinished { return }
+        worker.releaseMemory()
+        exchange.releaseMemory()
+        Process.trimMemory()
+        holdsMemory = false
+        continue
+      }
+      holdsMemory = true
       try worker.encode(batch, at: place, into: block, counters)
       queue.recycle(batch)
       exchange.put(block)

@@ -44,6 +44,9 @@ struct Worker: ~Copyable {
     block.foldLeaves(first: place.firstIndex)
   }
 
+  /// Gives back the memory that blocks have left the columns with.
+  mutating func releaseMemory() { builder = BlockBuilder(for: matcher) }
+
   private mutating func encode(
     _ slab: borrowing Slab, _ index: inout UInt64, _ block: EncodedBlock, _ counters: ParseCounters
   ) throws(CryptoError) {

@@ -236,6 +236,9 @@ public final class SlabQueue: Sendable {
       slabs, messageCount: messages, messageBytes: bytes, ticket: assign(messages, bytes))
   }
 
+  /// Closed and empty: `nextBatch` gives nothing any more.
+  public var isFinished: Bool { lock.withLock { unsafe state.closed && state.queued.count == 0 } }
+
   /// Takes back the slabs of a run that has been written.
   public func recycle(_ batch: consuming SlabBatch) {
     lock.lock()

@@ -1,3 +1,4 @@
+import CLinux
 import Glibc
 
 /// What concerns this process as a whole.
@@ -13,6 +14,9 @@ public enum Process {
     if unsafe setrlimit(resource, &limit) != 0 { return Int(clamping: soft) }
     return Int(clamping: limit.rlim_cur)
   }
+
+  /// Gives memory that was freed back to the kernel, which the allocator alone does late or never.
+  public static func trimMemory() { linux_trim_memory() }
 
   /// What a signal does that nobody waits for.
   public enum Disposition: Sendable { case ignored, byDefault }

@@ -38,6 +38,12 @@ public final class EncodedBlock: @unchecked Sendable {
     unsafe leaves.withUnsafeElements { unsafe run.replace(first: first, leaves: $0.span) }
   }
 
+  /// Gives back the memory of what it held.
+  public func releaseMemory() {
+    payload = ByteBuffer()
+    leaves = ValueList<Digest>()
+  }
+
   /// Makes this a block of control entries, one for each text.
   public func fill(control texts: [String], first: UInt64, time: Int64) throws(CryptoError) {
     let matcher = Matcher([])

@@ -49,7 +49,6 @@ public final class LogWriter {
   private var open: OpenSegment?
   private var previousID: SegmentID
   private var header = ByteBuffer()
-  private var readBuffer = ByteBuffer()
 
   /// Opens the log in `directory`, takes its lock, and recovers what a crash left.
   public init(directory path: String, key: consuming SignerKey, options: WriterOptions = WriterOptions()) throws(WriteError) {
@@ -125,7 +124,7 @@ public final class LogWriter {
   public func checkpoint() throws(WriteError) {
     guard tree.size > checkpointSize else { return }
     try commit()
-    try open?.readBack(&readBuffer)
+    try open?.readBack()
     let checkpoint = Checkpoint(origin: origin, size: tree.size, root: tree.root)
     let signed = try note(FileNames.checkpoint) { () throws(NoteError) in
       try SignedCheckpoint(checkpoint, signedBy: key.signer)
@@ -142,7 +141,7 @@ public final class LogWriter {
   public func finishSegment() throws(WriteError) {
     guard let open else { return }
     try commit()
-    try open.readBack(&readBuffer)
+    try open.readBack()
     previousID = open.plan.id
     sealer.enqueue(open.firstIndex)
     self.open = nil

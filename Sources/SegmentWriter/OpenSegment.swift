@@ -75,7 +75,8 @@ final class OpenSegment {
 
   /// Reads the blocks that were added since the last call and recomputes their chain: one bit that changed
   /// between memory and disk, once signed, could never be explained again.
-  func readBack(_ buffer: inout ByteBuffer) throws(WriteError) {
+  func readBack() throws(WriteError) {
+    var buffer = ByteBuffer()
     for block in unread {
       buffer.removeAll()
       let count = try system { () throws(SystemError) in

@@ -86,9 +86,13 @@ import Testing
     // What is left is neither full nor old.
     let early = isNil(queue.nextBatch(limits, until: Clock.monotonic()) { _, _ in 0 })
     #expect(early)
+    #expect(!queue.isFinished)
     queue.close()
+    // Closed is not finished: whoever gave up waiting just before must come back for what is queued.
+    #expect(!queue.isFinished)
     let last = try required(queue.nextBatch(limits) { _, _ in 7 })
     #expect(texts(last) == (9...12).map(String.init))
+    #expect(queue.isFinished)
     let end = isNil(queue.nextBatch(limits) { _, _ in 0 })
     #expect(end)
     let none = isNil(queue.take(.datagrams))

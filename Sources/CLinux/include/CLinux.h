@@ -15,6 +15,9 @@ void linux_set_timer_slack(uint64_t nanoseconds);
 // setpriority(2) on the calling thread.
 int linux_set_niceness(int niceness);
 
+// malloc_trim(3), which Glibc's Swift module leaves out.
+void linux_trim_memory(void);
+
 // accept4(2) with SOCK_NONBLOCK and SOCK_CLOEXEC.
 int linux_accept(int fd);
 // eventfd(2), non-blocking and close-on-exec.
