@@ -44,6 +44,8 @@ public struct FileReader: ~Copyable {
   ) throws(SystemError) -> Bool {
     while true {
       if slab.room - carried < Self.readBytes || slab.recordRoom == 0, !nextSlab() { return false }
+      // A pipe may stay silent for long: what it gave so far must not wait for more.
+      if slab.messageCount > 0, !(try file.isReadable(within: queue.fillTime)), !nextSlab() { return false }
       let count = try unsafe slab.withFreeBytes(after: carried) { (room) throws(SystemError) in
         try unsafe file.read(into: room)
       }

@@ -37,6 +37,13 @@ extension FileDescriptor {
     try checked("read", path) { unsafe Glibc.read(number, buffer.baseAddress, buffer.count) }
   }
 
+  /// Whether a read would return at once, now or within so many nanoseconds (rounded down to milliseconds): data, the
+  /// end, or an error. Always true of regular files.
+  public func isReadable(within nanoseconds: Int64) throws(SystemError) -> Bool {
+    var entry = pollfd(fd: number, events: Int16(POLLIN), revents: 0)
+    return try checked("poll", path) { unsafe poll(&entry, 1, Int32(clamping: nanoseconds / 1_000_000)) } > 0
+  }
+
   /// Reads from `offset` until `buffer` is full or the file ends. Returns the bytes read.
   public func read(
     into buffer: UnsafeMutableRawBufferPointer, at offset: Int
