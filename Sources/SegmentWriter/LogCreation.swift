@@ -40,7 +40,7 @@ public enum LogCreation {
     do throws(CryptoError) { try key.appendText(to: &text) } catch { throw .crypto(error) }
     let file: FileDescriptor
     do throws(SystemError) { file = try FileDescriptor(creating: path, mode: 0o400) } catch {
-      throw error.errno == .exists ? .exists(path: path) : .system(error)
+      throw error.errno == .exists ? .keyExists(path: path) : .system(error)
     }
     do throws(SystemError) {
       try file.write(text.view)

@@ -8,8 +8,10 @@ import Segments
 public enum WriteError: Error, Sendable {
   case system(SystemError)
   case crypto(CryptoError)
-  /// The directory holds a log already.
+  /// The directory holds a log, or something else, already.
   case exists(path: String)
+  /// The private key of a new log would overwrite another.
+  case keyExists(path: String)
   /// There is no log in the directory.
   case missing(path: String)
   /// Another process writes to the log.
@@ -30,7 +32,9 @@ extension WriteError: CustomStringConvertible {
     switch self {
     case .system(let error): "\(error)"
     case .crypto(let error): "\(error)"
-    case .exists(let path): "\(path): there is a log already; give another directory"
+    case .exists(let path): "\(path): there is something here already; a new log needs an empty directory"
+    case .keyExists(let path):
+      "\(path): there is a private key already; move it away if no log needs it, or name another with --key-file"
     case .missing(let path): "\(path): no log here; make one with: stele init \(path) --origin NAME"
     case .locked(let path): "\(path): another process is writing to this log; stop it first"
     case .wrongKey(let path, let expected, let found):

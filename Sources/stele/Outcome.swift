@@ -58,7 +58,7 @@ enum Outcome: Int32, Sendable {
     case .missing: self = .missing
     case .note, .damaged: self = .damage
     case .readBack: self = .inputOutput
-    case .crypto, .exists, .locked, .wrongKey, .key: self = .failed
+    case .crypto, .exists, .keyExists, .locked, .wrongKey, .key: self = .failed
     }
   }
 

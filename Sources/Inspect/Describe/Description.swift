@@ -20,7 +20,8 @@ public struct Description: Equatable, Sendable {
   public init(_ path: String) throws(DescriptionError) {
     do {
       let file = try FileDescriptor(reading: path)
-      if try file.status().kind == .directory {
+      let status = try file.status()
+      if status.kind == .directory {
         self = try Self.log(path)
         return
       }
@@ -30,6 +31,7 @@ public struct Description: Equatable, Sendable {
         let mapped = try MappedFile(file)
         self = try Self.segment(mapped.view, path)
       } else {
+        guard status.size <= 2 * SignedNote.maximumSize else { throw DescriptionError.unknown(path: path) }
         var bytes = ByteBuffer()
         try file.readAll(limit: 2 * SignedNote.maximumSize, into: &bytes)
         self = try Self.note(bytes.view, path)
