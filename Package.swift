@@ -96,6 +96,7 @@ let package = Package(
       name: "fuzz", dependencies: ["Bytes", "Fuzzers"], path: "Tests/Fuzz", swiftSettings: settings),
     tests("FuzzTests", ["Fuzzers"]),
     tests("BytesTests", ["Bytes"]),
+    tests("CollectorTests", ["Collector", "Intake", "MerkleLog", "Platform", "SegmentWriter", "TestSupport"]),
     tests("SegmentWriterTests", ["Bytes", "Crypto", "MerkleLog", "Platform", "SegmentWriter", "Segments"]),
     tests("CryptoTests", ["Bytes", "COpenSSL", "Crypto"]),
     tests("MerkleLogTests", ["Bytes", "Crypto", "MerkleLog"]),

@@ -199,19 +199,22 @@ final class PipelineLog: Sendable {
         lastEntry = now
         _ = ControlText.submit(#"{"type":"heartbeat"}"#, to: queue, until: 0)
       }
-      if unsafe !sequencer.isRolling && writer.shouldRoll(now: Clock.realtime()) {
+      if unsafe writer.shouldRoll(now: Clock.realtime()) && !sequencer.isRolling(from: writer.plan) {
         do throws(CryptoError) { sequencer.roll(to: try SegmentPlan()) } catch { throw .crypto(error) }
       }
     }
   }
 
-  /// Appends the block and all that are ready behind it, then syncs once.
+  /// Appends the block and all that are ready behind it, then syncs once. However fast blocks come, the first does
+  /// not wait longer than the commit interval.
   private func appendReady(_ first: EncodedBlock) throws(WriteError) {
     var next: EncodedBlock? = first
+    let due = Clock.monotonic() + options.commitInterval
     while let block = next {
       try unsafe writer.append(block)
       exchange.recycle(block)
       next = nil
+      if Clock.monotonic() >= due { break }
       if case .block(let ready) = exchange.take(unsafe writer.tree.size, until: 0) { next = ready }
     }
     try unsafe writer.commit()

@@ -46,5 +46,9 @@ final class Sequencer: Sendable {
     }
   }
 
-  var isRolling: Bool { state.withLock { $0.wantsRoll } }
+  /// Whether another segment than that of `plan` is on its way: ordered, or begun by blocks that the writer has not
+  /// seen yet.
+  func isRolling(from plan: SegmentPlan?) -> Bool {
+    state.withLock { $0.wantsRoll || plan != nil && $0.plan !== plan }
+  }
 }
