@@ -24,7 +24,7 @@ public struct WriterOptions: Sendable {
 ///     append    pwrite(block)                                     to NNN.open
 ///     commit    fdatasync                                         then, and only then, `durableIndex` moves
 ///     checkpoint  pread what was added since the last, recompute its chain, sign, replace `checkpoint`
-///     roll      commit, hand NNN.open to the sealer, create the next: pwrite(header) fsync fsync(directory)
+///     roll      checkpoint, hand NNN.open to the sealer, create the next: pwrite(header) fsync fsync(directory)
 ///
 /// A call that throws leaves the writer unusable, and the file it was writing is not written to again: after a
 /// failed fsync nobody knows what is on disk. The process ends, and the next one recovers.
@@ -47,6 +47,8 @@ public final class LogWriter {
   public let recovery: RecoveryReport
 
   private var open: OpenSegment?
+  /// The plan of the segment that is being written.
+  public var plan: SegmentPlan? { open?.plan }
   private var previousID: SegmentID
   private var header = ByteBuffer()
 
@@ -67,6 +69,7 @@ public final class LogWriter {
     self.options = options
     self.directory = directory
     self.key = key
+    if !recovered.unfinished.isEmpty { try checkpoint() }
     for segment in recovered.unfinished { sealer.enqueue(segment) }
   }
 
@@ -138,10 +141,10 @@ public final class LogWriter {
   }
 
   /// Ends the segment that is being written: it is sealed in the background, and the next block starts another.
+  /// A checkpoint comes first: one that is older than a seal is then always one that was put back.
   public func finishSegment() throws(WriteError) {
     guard let open else { return }
-    try commit()
-    try open.readBack()
+    try checkpoint()
     previousID = open.plan.id
     sealer.enqueue(open.firstIndex)
     self.open = nil

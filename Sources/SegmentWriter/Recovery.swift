@@ -175,6 +175,11 @@ struct Recovery: ~Copyable {
     let before = log.tree.size
     guard index == before
     else { throw .damaged(file: name, offset: 0, reason: "the entries from \(before) on are missing") }
+    // What is found here counts as durable from now on, but a writer that was killed need not have synced it.
+    try system { () throws(SystemError) in
+      try directory.openFile(name).synchronize()
+      try directory.synchronize()
+    }
     let log = self.log
     let tail = try Self.mapped(directory, name) { (view) throws(WriteError) in try Self.scan(view, name, log) }
     guard let end = tail.end else {

@@ -79,4 +79,22 @@ struct SyscallFaultTests {
 
   @Test(arguments: ["pwrite64", "fdatasync", "fsync", "renameat"])
   func killedAtEach(_ call: String) throws { try failEach(call, "signal=KILL") }
+
+  /// A writer that is killed may leave blocks that only the page cache has. The next one must sync them before it
+  /// signs a checkpoint over them, or a power loss would take what was signed.
+  @Test func whatAKilledWriterLeftIsSyncedBeforeItIsSigned() throws {
+    // Killed as it is to sync its first block.
+    let killed = try replay("base", under: ["-e", "trace=fdatasync", "-e", "inject=fdatasync:signal=KILL:when=1"])
+    try #require(killed.status != 0)
+    let trace = directory.file("trace")
+    let run = try Program.run(
+      strace,
+      ["-f", "-y", "-qq", "-o", trace, "-e", "trace=fsync,fdatasync,renameat", Program.stele, "seal", directory.file("base")],
+      environment: ["SWIFT_BACKTRACE": "enable=no"])
+    try #require(run.status == 0, "\(run.errors)")
+    let lines = try String(decoding: directory.read("trace"), as: UTF8.self).split(separator: "\n")
+    let synced = lines.firstIndex { $0.contains("sync(") && $0.contains(".open>") }
+    let signed = lines.firstIndex { $0.contains("renameat(") && $0.contains("\"checkpoint\"") }
+    #expect(try #require(synced) < #require(signed), "\(lines.joined(separator: "\n"))")
+  }
 }

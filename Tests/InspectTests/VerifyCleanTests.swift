@@ -113,11 +113,12 @@ func damage(_ report: VerifyReport) -> [Finding] { report.findings.filter { $0.s
     }
   }
 
-  /// Wherever the checkpoint ends, also inside a block, its root is the one of the entries before it.
+  /// Wherever the checkpoint ends behind the last seal, also inside a block, its root is the one of the entries
+  /// before it.
   @Test func aCheckpointOfAnySizeVerifies() throws {
     try withTemporaryDirectory { path in
       let log = try buildLog(path, [.finished, .open, .open])
-      for size in 0...60 {
+      for size in 20...60 {
         try log.writeCheckpoint(size)
         for quick in [false, true] {
           let report = try verify(path, quick: quick)

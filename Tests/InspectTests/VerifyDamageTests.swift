@@ -92,6 +92,21 @@ func write(_ bytes: [UInt8], to path: String) throws {
     }
   }
 
+  /// A seal is written after a checkpoint over what it seals.
+  @Test func aCheckpointFromBeforeTheLastSealWasPutBack() throws {
+    try withTemporaryDirectory { path in
+      let log = try buildLog(path, [.finished, .finished, .open])
+      for size in 0..<40 {
+        try log.writeCheckpoint(size)
+        for quick in [false, true] {
+          let found = damage(try verify(path, quick: quick) { $0.key = log.key })
+          #expect(found.map(\.kind) == [.rollback], "size \(size)")
+          #expect(found.first?.file == FileNames.checkpoint)
+        }
+      }
+    }
+  }
+
   /// Without a key from elsewhere too, as far as the directory can be believed.
   @Test func aChangedByteIsFoundWithTheKeyOfTheDirectory() throws {
     try withTemporaryDirectory { path in

@@ -105,4 +105,23 @@ import Testing
     #expect(writer.shouldRoll(now: Clock.realtime()))
     try writer.close()
   }
+
+  /// Whenever a seal can be seen, the checkpoint covers what it seals: an older one was put back.
+  @Test func aCheckpointComesBeforeEachSeal() throws {
+    let log = try TemporaryLog()
+    let writer = try log.open()
+    for number in 2..<5 {
+      try writer.append(control: ["x"])
+      try writer.finishSegment()
+      #expect(try log.checkpoint().size == UInt64(number))
+      try writer.waitForSeals()
+    }
+    try writer.append(control: ["unsealed"])
+    let crashed = try log.snapshot()
+    try writer.close()
+    #expect(try crashed.checkpoint().size == 4)
+    let next = try crashed.open()
+    #expect(try crashed.checkpoint().size == 5)
+    try next.close()
+  }
 }

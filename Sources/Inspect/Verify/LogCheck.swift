@@ -207,6 +207,7 @@ struct LogCheck: ~Copyable {
       }
     }
     noteOlderCheckpoint()
+    judgeCheckpointBySeals()
     if foreignSeals > 0 {
       let text =
         "\(foreignSeals) seals are not signed by the key given either: this is another log, or all of it "
@@ -240,5 +241,22 @@ struct LogCheck: ~Copyable {
       "the checkpoint of size \(own.size) in the directory is older than the one given, of \(given.size); "
       + "the entries up to there are all here"
     add(Finding(.rollback, .note, file: FileNames.checkpoint, text))
+  }
+
+  /// A checkpoint is written before what it covers is sealed, so one that is older than a seal was put back.
+  private mutating func judgeCheckpointBySeals() {
+    guard let own = report.checkpoint, own.size < report.sealedEnd else { return }
+    // A writer at work may have replaced it, and then sealed, since it was read.
+    let present = (try? log.read(FileNames.checkpoint, limit: SignedNote.maximumSize)) ?? nil
+    let newer = present.flatMap { bytes in
+      bytes.withView { try? SignedNote($0).text.withView { try Checkpoint($0) } }
+    }
+    if let newer, newer.size >= report.sealedEnd { return }
+    let text =
+      "the checkpoint covers \(own.size) entries, but \(report.sealedEnd) are sealed, and a checkpoint over them "
+      + "was written before the seal: an older one was put in its place, and entries behind the last seal may be "
+      + "missing; restore it, and what stood behind, from a copy"
+    add(
+      Finding(.rollback, file: FileNames.checkpoint, offset: 0, entries: own.size..<report.sealedEnd, text))
   }
 }
