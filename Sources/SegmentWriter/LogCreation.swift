@@ -20,6 +20,7 @@ public enum LogCreation {
     let directory = try system { () throws(SystemError) in try Directory(making: path) }
     guard try system({ () throws(SystemError) in try directory.names() }).isEmpty
     else { throw .exists(path: path) }
+    try system { () throws(SystemError) in try synchronizeParent(of: path) }
     let key = try crypto { () throws(CryptoError) in try SignerKey.generate(name: origin) }
     try writeKey(key, to: keyPath)
     var line = ByteBuffer()
@@ -45,7 +46,16 @@ public enum LogCreation {
     do throws(SystemError) {
       try file.write(text.view)
       try file.synchronize()
+      try synchronizeParent(of: path)
     } catch { throw .system(error) }
+  }
+
+  /// Makes the name of what is at `path` survive a power loss, unless its directory may not be read.
+  private static func synchronizeParent(of path: String) throws(SystemError) {
+    var name = path[...]
+    while name.utf8.count > 1, name.hasSuffix("/") { name.removeLast() }
+    let parent = name.lastIndex(of: "/").map { $0 == name.startIndex ? "/" : String(name[..<$0]) } ?? "."
+    if let directory = try? Directory(parent) { try directory.synchronize() }
   }
 
   /// Reads the private key at `path`.

@@ -97,4 +97,17 @@ struct SyscallFaultTests {
     let signed = lines.firstIndex { $0.contains("renameat(") && $0.contains("\"checkpoint\"") }
     #expect(try #require(synced) < #require(signed), "\(lines.joined(separator: "\n"))")
   }
+
+  /// A new log's key and directory are synced by name too: a log without its key could never go on.
+  @Test func aNewLogSyncsTheNamesOfItsKeyAndDirectory() throws {
+    let run = try Program.run(
+      strace,
+      [
+        "-f", "-y", "-qq", "-o", directory.file("trace"), "-e", "trace=fsync", Program.stele, "init",
+        directory.file("new"), "--origin", "test.example/new",
+      ], environment: ["SWIFT_BACKTRACE": "enable=no"])
+    try #require(run.status == 0, "\(run.errors)")
+    let lines = try String(decoding: directory.read("trace"), as: UTF8.self).split(separator: "\n")
+    #expect(lines.count { $0.contains("<\(directory.path)>)") } == 2, "\(lines.joined(separator: "\n"))")
+  }
 }
