@@ -30,6 +30,7 @@ import Testing
     Case("nothing", 64, "Unexpected argument"),
     Case("init @new", 64, "--origin"), Case("init @new --origin a+b", 64, "is no origin"),
     Case("init @new --origin ''", 64, "is no origin"),
+    Case("init @new --origin " + String(repeating: "x", count: 1025), 64, "not have more than 1024"),
     Case("init @log --origin test.example/log", 1, "a new log needs an empty directory"),
     Case("init @new --origin test.example/log --key-file @lines", 1, "there is a private key already"),
     Case("init @log/vkey/x --origin a.b/c", 74, "Not a directory"),

@@ -26,9 +26,17 @@ struct Init: ParsableCommand {
   @Flag(help: "Print one JSON object.")
   var json = false
 
+  /// Bytes of the longest origin.
+  private static let longestOrigin = 1024
+
   func run() throws {
     guard let name = KeyName(origin) else {
       throw ValidationError("'\(origin)' is no origin: it must not be empty or have blanks or '+' in it")
+    }
+    // It stands in every segment, seal and checkpoint, and readers bound what they read of those.
+    guard origin.utf8.count <= Self.longestOrigin else {
+      throw ValidationError(
+        "the origin has \(origin.utf8.count) bytes: it must not have more than \(Self.longestOrigin)")
     }
     let keyPath = keyFile ?? LogCreation.defaultKeyPath(directory)
     let key = try LogCreation.create(directory: directory, origin: name, keyPath: keyPath)
