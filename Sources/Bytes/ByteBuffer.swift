@@ -91,7 +91,9 @@ import Glibc
   }
 
   /// Appends `value`, little-endian.
-  @inlinable @inline(__always) public mutating func append<T: FixedWidthInteger & BitwiseCopyable>(littleEndian value: T) {
+  @inlinable @inline(__always) public mutating func append<T: FixedWidthInteger & BitwiseCopyable>(
+    littleEndian value: T
+  ) {
     reserve(MemoryLayout<T>.size)
     unsafe UnsafeMutableRawPointer(base + count).storeBytes(of: value.littleEndian, as: T.self)
     used &+= MemoryLayout<T>.size

@@ -32,7 +32,9 @@ public struct ByteReader: Sendable {
   public var remaining: Int { view.count - offset }
 
   /// A `DecodeError` at the present place.
-  public func error(_ reason: DecodeError.Reason = .invalid) -> DecodeError { DecodeError(reason, at: offset) }
+  public func error(_ reason: DecodeError.Reason = .invalid) -> DecodeError {
+    DecodeError(reason, at: offset)
+  }
 
   /// Throws unless everything has been read.
   public func expectEnd() throws(DecodeError) {
@@ -52,7 +54,9 @@ public struct ByteReader: Sendable {
   }
 
   /// A little-endian integer.
-  public mutating func integer<T: FixedWidthInteger & BitwiseCopyable>(_: T.Type = T.self) throws(DecodeError) -> T {
+  public mutating func integer<T: FixedWidthInteger & BitwiseCopyable>(_: T.Type = T.self) throws(DecodeError)
+    -> T
+  {
     let bytes = try bytes(MemoryLayout<T>.size)
     return unsafe bytes.withUnsafeBytes { unsafe T(littleEndian: $0.loadUnaligned(as: T.self)) }
   }

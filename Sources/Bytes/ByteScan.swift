@@ -46,8 +46,8 @@ extension ByteView {
     return word
   }
 
-  /// Position of the first `byte` in `[start, end)`; `end` when there is none. Made for values of which most are
-  /// shorter than eight bytes.
+  /// Position of the first `byte` in `[start, end)`; `end` when there is none. Made for values of which most
+  /// are shorter than eight bytes.
   @inlinable @inline(__always) public func scan(_ byte: UInt8, from start: Int, before end: Int) -> Int {
     let hit = ByteWord.firstZero(word(at: start) ^ ByteWord.repeating(byte))
     if hit < 8 || end &- start <= 8 { return min(start &+ hit, end) }
@@ -77,7 +77,8 @@ extension ByteView {
   /// Position of the first byte in `[start, end)` that is `"`, `{`, `|` or `}`; `end` when there is none.
   public func scanForCaptureEnd(from start: Int, before end: Int) -> Int {
     precondition(start >= 0 && start <= end && end <= count)
-    let quote = SIMD16<UInt8>(repeating: UInt8(ascii: "\"")), brace = SIMD16<UInt8>(repeating: UInt8(ascii: "{"))
+    let quote = SIMD16<UInt8>(repeating: UInt8(ascii: "\"")),
+      brace = SIMD16<UInt8>(repeating: UInt8(ascii: "{"))
     var index = start
     while end &- index >= 16 {
       let hit = firstOfSixteen(index) { $0 .== quote .| ($0 &- brace .<= SIMD16(repeating: 2)) }
@@ -92,8 +93,8 @@ extension ByteView {
     return end
   }
 
-  /// Position of the last `byte` before the first `stop` in `[start, end)` (before `end` when there is no stop); -1
-  /// when there is none.
+  /// Position of the last `byte` before the first `stop` in `[start, end)` (before `end` when there is no
+  /// stop); -1 when there is none.
   public func scanForLast(_ byte: UInt8, beforeFirst stop: UInt8, from start: Int, before end: Int) -> Int {
     precondition(start >= 0 && start <= end && end <= count)
     let bytes = ByteWord.repeating(byte), stops = ByteWord.repeating(stop)
@@ -119,7 +120,8 @@ extension ByteView {
     return last
   }
 
-  /// Of the sixteen bytes from `index`, which must be there, the first that `test` marks; 16 when it marks none.
+  /// Of the sixteen bytes from `index`, which must be there, the first that `test` marks; 16 when it marks
+  /// none.
   @inline(__always) private func firstOfSixteen(
     _ index: Int, _ test: (SIMD16<UInt8>) -> SIMDMask<SIMD16<Int8>>
   ) -> Int {

@@ -3,8 +3,9 @@ import Glibc
 /// A borrowed run of bytes: a pointer and a count, nothing owned.
 ///
 /// The data path passes views by value between stages that share one slab, so no byte is copied and no
-/// reference is counted. Every access is checked against `count`; what is *not* checked is the lifetime: a view
-/// is valid for as long as the storage it was made from, and whoever makes one says which storage that is.
+/// reference is counted. Every access is checked against `count`; what is *not* checked is the lifetime: a
+/// view is valid for as long as the storage it was made from, and whoever makes one says which storage that
+/// is.
 @safe public struct ByteView: Sendable, BitwiseCopyable {
   @usableFromInline nonisolated(unsafe) let base: UnsafeRawPointer?
   /// Number of bytes.
@@ -56,8 +57,8 @@ import Glibc
     return unsafe UnsafeRawPointer(hit) - base
   }
 
-  /// Position of the first `byte` in `[start, end)`; nil when there is none. Made for values of a few dozen bytes,
-  /// where a call of `memchr` costs more than it saves.
+  /// Position of the first `byte` in `[start, end)`; nil when there is none. Made for values of a few dozen
+  /// bytes, where a call of `memchr` costs more than it saves.
   @inlinable public func findShort(_ byte: UInt8, from start: Int, before end: Int) -> Int? {
     precondition(start >= 0 && end <= count)
     var index = start

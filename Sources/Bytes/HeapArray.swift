@@ -43,8 +43,8 @@
 }
 
 extension HeapArray where Element: ~Copyable {
-  /// The address of an element, for where the compiler cannot see that other parts of the owner are not touched by
-  /// using it. Valid as long as the array.
+  /// The address of an element, for where the compiler cannot see that other parts of the owner are not
+  /// touched by using it. Valid as long as the array.
   @inlinable public func address(of index: Int) -> UnsafeMutablePointer<Element> {
     precondition(UInt(bitPattern: index) < UInt(bitPattern: count))
     return unsafe base + index
@@ -53,8 +53,8 @@ extension HeapArray where Element: ~Copyable {
 
 extension HeapArray: @unchecked Sendable where Element: Sendable & ~Copyable {}
 
-/// A growing list of plain values, reused by `removeAll`. Unlike `Array` it is never shared, so appending never
-/// checks for uniqueness.
+/// A growing list of plain values, reused by `removeAll`. Unlike `Array` it is never shared, so appending
+/// never checks for uniqueness.
 @safe public struct ValueList<Element: BitwiseCopyable>: ~Copyable {
   @usableFromInline var base: UnsafeMutablePointer<Element>
   @usableFromInline var capacity: Int

@@ -1,14 +1,16 @@
 /// Memory of the growing buffers.
 ///
-/// Large runs would all begin at the same offset in a page, and then at the same sets of the caches: dozens of columns
-/// written or read side by side, row by row, would evict each other. So each large run begins at a multiple of 64
-/// bytes of its own behind what the allocator gave, and keeps the address of that just before itself.
+/// Large runs would all begin at the same offset in a page, and then at the same sets of the caches: dozens
+/// of columns written or read side by side, row by row, would evict each other. So each large run begins at a
+/// multiple of 64 bytes of its own behind what the allocator gave, and keeps the address of that just before
+/// itself.
 @safe enum Storage {
   private static let leastLarge = 16_384
   private static let room = 4096 + 64
 
   /// What no bytes are kept at: of the thousands of columns of all templates only few are ever used.
-  nonisolated(unsafe) private static let nothing = UnsafeMutableRawPointer.allocate(byteCount: 16, alignment: 16)
+  nonisolated(unsafe) private static let nothing = UnsafeMutableRawPointer.allocate(
+    byteCount: 16, alignment: 16)
 
   /// Uninitialised memory of `byteCount` bytes.
   static func allocate(_ byteCount: Int) -> UnsafeMutableRawPointer {

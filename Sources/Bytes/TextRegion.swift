@@ -1,7 +1,7 @@
 import Glibc
 
-/// Memory into which text is put together, and which never moves while views of it are in use: where it is full,
-/// another run is added. `removeAll` makes one run of all for the next time.
+/// Memory into which text is put together, and which never moves while views of it are in use: where it is
+/// full, another run is added. `removeAll` makes one run of all for the next time.
 @safe public struct TextRegion: ~Copyable, @unchecked Sendable {
   private var base: UnsafeMutableRawPointer
   private var capacity: Int
@@ -75,7 +75,8 @@ import Glibc
       } else if count >= 4 {
         unsafe Self.copyEnds(from, to, count, UInt32.self)
       } else if count > 0 {
-        let first = unsafe from.load(as: UInt8.self), middle = unsafe from.load(fromByteOffset: count &>> 1, as: UInt8.self)
+        let first = unsafe from.load(as: UInt8.self),
+          middle = unsafe from.load(fromByteOffset: count &>> 1, as: UInt8.self)
         let last = unsafe from.load(fromByteOffset: count &- 1, as: UInt8.self)
         unsafe to.storeBytes(of: first, as: UInt8.self)
         unsafe to.storeBytes(of: middle, toByteOffset: count &>> 1, as: UInt8.self)

@@ -14,13 +14,19 @@ enum Extent {
     case .address: address(line, start, end, stop)
     case .list: list(line, start, end, stop)
     case .backslash: backslash(line, start, end, stop)
+    case .json: json(line, start, end)
+    case .item: line.findShort(UInt8(ascii: ","), from: start, before: end) ?? end
+    case .cbor: CBORText.end(line, start, end)
+    case .phrase: phrase(line, start, end)
     default: nil
     }
   }
 
   private static func time(_ column: ColumnType, _ line: ByteView, _ start: Int, _ end: Int) -> Int? {
     let room = end - start
-    if room > 0, line[start] == UInt8(ascii: "-"), room == 1 || line[start + 1] < UInt8(ascii: "0") { return start + 1 }
+    if room > 0, line[start] == UInt8(ascii: "-"), room == 1 || line[start + 1] < UInt8(ascii: "0") {
+      return start + 1
+    }
     switch column {
     case .clfTime:
       if room < 20 { return nil }
@@ -31,14 +37,42 @@ enum Extent {
         if sign == UInt8(ascii: "+") || sign == UInt8(ascii: "-") { return start + 26 }
       }
       return start + 20
-    case .syslogTime: return room >= 15 ? start + 15 : nil
+    case .syslogTime:
+      // As usual: `Jan  1 00:00:00 host`.
+      if room > 16, line[start + 15] == UInt8(ascii: " "), line[start + 9] == UInt8(ascii: ":"),
+        line[start + 16] &- UInt8(ascii: "1") > 1
+      {
+        return start + 15
+      }
+      return OddStamp.syslogEnd(line, start, end)
     default:
+      if let index = isoEnd(line, start, end) { return index }
       var index = start
       while index < end, line[index] > UInt8(ascii: " "), line[index] != UInt8(ascii: "]"),
         line[index] != UInt8(ascii: "\"")
       { index += 1 }
       return index > start ? index : nil
     }
+  }
+
+  /// The end of an RFC 3339 stamp, whatever stands behind it: `T`, a fraction, `Z` or an offset in their places.
+  private static func isoEnd(_ line: ByteView, _ start: Int, _ end: Int) -> Int? {
+    guard end - start >= 19, line[start + 10] == UInt8(ascii: "T"), line[start + 13] == UInt8(ascii: ":"),
+      line[start + 16] == UInt8(ascii: ":"), isDigit(line[start + 18])
+    else { return nil }
+    var index = start + 19
+    if index + 1 < end, line[index] == UInt8(ascii: "."), isDigit(line[index + 1]) {
+      index += 1
+      while index < end, isDigit(line[index]) { index += 1 }
+    }
+    guard index < end else { return index }
+    if line[index] == UInt8(ascii: "Z") { return index + 1 }
+    guard line[index] == UInt8(ascii: "+") || line[index] == UInt8(ascii: "-"), end - index >= 3,
+      isDigit(line[index + 1]), isDigit(line[index + 2])
+    else { return index }
+    index += 3
+    let minutes = index < end && line[index] == UInt8(ascii: ":") ? index + 1 : index
+    return end - minutes >= 2 && isDigit(line[minutes]) && isDigit(line[minutes + 1]) ? minutes + 2 : index
   }
 
   /// `-`, or `[…]` once or more; inside quotes `\` takes the next byte with it (RFC 5424 section 6.3).
@@ -81,7 +115,9 @@ enum Extent {
       if line[index] == stop { found = index }
       index += 1
     }
-    return found ?? line.findShort(stop, from: start, before: end)
+    guard found == nil, let first = line.findShort(stop, from: start, before: end) else { return found }
+    // Nginx's `unix:`, then the colon that ends it.
+    return first - start == 4 && first + 1 < end && line[first + 1] == stop ? first + 1 : first
   }
 
   /// Up to a blank that is not part of `, ` or ` : `; `stop` is that blank, or any other byte.
@@ -115,18 +151,75 @@ enum Extent {
     return nil
   }
 
+  /// The end of the JSON value at `start`. Brackets are counted, not matched: what no writer of JSON makes is kept
+  /// as it is.
+  private static func json(_ line: ByteView, _ start: Int, _ end: Int) -> Int? {
+    if start == end { return start }
+    var index = start
+    var depth = 0
+    repeat {
+      switch line[index] {
+      case UInt8(ascii: "\""):
+        guard let quote = backslash(line, index + 1, end, UInt8(ascii: "\"")) else { return nil }
+        index = quote
+        if depth == 0 { return index + 1 }
+      case UInt8(ascii: "{"), UInt8(ascii: "["): depth += 1
+      case UInt8(ascii: "}"), UInt8(ascii: "]"):
+        if depth == 0 { return index }
+        depth -= 1
+        if depth == 0 { return index + 1 }
+      case UInt8(ascii: ","), UInt8(ascii: " "):
+        if depth == 0 { return index }
+      default: break
+      }
+      index += 1
+    } while index < end
+    return depth == 0 ? end : nil
+  }
+
+  /// Words up to what is neither letter, digit, blank nor `-_/`, or up to the word `via`; a blank at their end is not
+  /// theirs.
+  private static func phrase(_ line: ByteView, _ start: Int, _ end: Int) -> Int? {
+    let via: StaticString = " via "
+    let word = unsafe ByteView(unsafeBase: via.utf8Start, count: 5)
+    var index = start
+    while index < end, isPhraseByte(line[index]) {
+      if line[index] == UInt8(ascii: " "), end - index > 5, line.matches(word, at: index) { break }
+      index += 1
+    }
+    while index > start, line[index - 1] == UInt8(ascii: " ") { index -= 1 }
+    return index > start ? index : nil
+  }
+
+  private static func isPhraseByte(_ byte: UInt8) -> Bool {
+    switch byte {
+    case UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "a")...UInt8(ascii: "z"),
+      UInt8(ascii: "A")...UInt8(ascii: "Z"), UInt8(ascii: " "), UInt8(ascii: "-"), UInt8(ascii: "_"),
+      UInt8(ascii: "/"):
+      true
+    default: false
+    }
+  }
+
   /// Whether a value that is no canonical number, time or address may stand in a slot of that syntax. `stop`
   /// begins the literal that ended the value.
-  static func isAllowed(_ bytes: ByteView, _ syntax: Syntax, stop: UInt8) -> Bool {
+  static func isAllowed(_ bytes: ByteView, _ syntax: Syntax, _ column: ColumnType, stop: UInt8) -> Bool {
     switch syntax {
-    case .any, .escaped, .unquoted, .blanks, .structuredData, .list, .backslash: true
+    case .any, .escaped, .unquoted, .blanks, .structuredData, .list, .backslash, .cbor, .json, .optional,
+      .once:
+      true
+    case .item: bytes.find(UInt8(ascii: ",")) == nil
+    case .phrase: phrase(bytes, 0, bytes.count) == bytes.count
+    case .cut: bytes.find(UInt8(ascii: "\"")) == nil
+    case .captures: isCaptures(bytes)
     case .capture: isCapture(bytes)
     case .token:
       !bytes.isEmpty && (stop == UInt8(ascii: " ") || bytes.find(UInt8(ascii: " ")) == nil)
     case .number: isNumber(bytes)
     case .decimal: isDecimal(bytes)
     case .address: isAddress(bytes)
-    case .time, .status: false
+    case .time: OddStamp.fits(bytes, column)
+    case .status, .priority: false
     case .host: isHost(bytes)
     case .tag: isTag(bytes)
     }
@@ -179,6 +272,16 @@ enum Extent {
     for index in 0..<bytes.count {
       switch bytes[index] {
       case UInt8(ascii: "\""), UInt8(ascii: "{"), UInt8(ascii: "|"), UInt8(ascii: "}"): return false
+      default: continue
+      }
+    }
+    return true
+  }
+
+  private static func isCaptures(_ bytes: ByteView) -> Bool {
+    for index in 0..<bytes.count {
+      switch bytes[index] {
+      case UInt8(ascii: "\""), UInt8(ascii: "{"), UInt8(ascii: "}"): return false
       default: continue
       }
     }

@@ -40,7 +40,8 @@ enum HexCodec {
     let w0 = digits(UInt32(truncatingIfNeeded: first &>> 32)), w1 = digits(UInt32(truncatingIfNeeded: first))
     out.append(littleEndian: w0)
     if value.kind == 4 { return out.append(littleEndian: w1) }
-    let w2 = digits(UInt32(truncatingIfNeeded: second &>> 32)), w3 = digits(UInt32(truncatingIfNeeded: second))
+    let w2 = digits(UInt32(truncatingIfNeeded: second &>> 32)),
+      w3 = digits(UInt32(truncatingIfNeeded: second))
     if value.kind == 3 {
       out.append(littleEndian: w1)
       out.append(littleEndian: w2)

@@ -21,6 +21,14 @@ import Bytes
       littleEndian: base.unsafelyUnwrapped.loadUnaligned(fromByteOffset: offset, as: UInt64.self))
   }
 
+  /// Whether eight bytes stand from `offset` on.
+  @inline(__always) func hasWord(_ offset: Int) -> Bool { offset <= lastWord }
+
+  /// The eight bytes from `offset`, where they are known to stand.
+  @inline(__always) func wholeWord(_ offset: Int) -> UInt64 {
+    unsafe UInt64(littleEndian: base.unsafelyUnwrapped.loadUnaligned(fromByteOffset: offset, as: UInt64.self))
+  }
+
   /// Position of the first `byte` in `[start, end)`; `end` when there is none.
   @inline(__always) func scan(_ byte: UInt8, _ start: Int, _ end: Int) -> Int {
     let hit = ByteWord.firstZero(word(start) ^ ByteWord.repeating(byte))
@@ -30,6 +38,11 @@ import Bytes
 
   /// The text `[start, end)`.
   @inline(__always) func text(_ start: Int, _ end: Int) -> ByteView { view[start, end] }
+
+  /// Whether `bytes` stand at `offset`; the caller knows that there is room.
+  @inline(__always) func matches(_ bytes: ByteView, at offset: Int) -> Bool {
+    view.matches(bytes, at: offset)
+  }
 
   /// Position of the last `byte` before the first `"` in `[start, end)`; -1 when there is none.
   @inline(__always) func scanForLast(_ byte: UInt8, _ start: Int, _ end: Int) -> Int {

@@ -2,10 +2,13 @@
 /// neighbours, so that a range names them.
 struct MatcherCompiler {
   var nodes: [Matcher.Node] = []
+  var firsts: [FirstBytes] = []
   var slots: [Matcher.SlotOp] = []
   var literals: [UInt8] = []
   var templates: [Template] = []
   var owners: [(node: Int, slot: Int)] = []
+  /// For each list of roots, how many of its last templates are bodies.
+  private(set) var bodyCounts: [Int: Int] = [:]
   private var known: [[Template]: Range<Int>] = [:]
 
   /// Adds a list of templates that whole lines may have; equal lists share their nodes.
@@ -13,7 +16,24 @@ struct MatcherCompiler {
     if let range = known[list] { return range }
     let range = add(list)
     known[list] = range
+    bodyCounts[range.lowerBound] = markBodies(list, range)
     return range
+  }
+
+  /// Finds the slots that hold what follows a header: those whose alternatives are the last templates of the list
+  /// itself. Returns how many templates that are; where there is no header all of them.
+  private mutating func markBodies(_ list: [Template], _ range: Range<Int>) -> Int {
+    var count = list.count
+    for (node, template) in zip(range, list) {
+      for (place, slot) in template.slots.enumerated() where !slot.alternatives.isEmpty {
+        guard slot.alternatives.count < list.count,
+          list.suffix(slot.alternatives.count).elementsEqual(slot.alternatives)
+        else { continue }
+        slots[Int(nodes[node].firstSlot) + place].isBody = true
+        count = slot.alternatives.count
+      }
+    }
+    return count
   }
 
   /// Adds a list of templates. Those of slots are never shared: each slot's values are columns of their own.
@@ -25,7 +45,9 @@ struct MatcherCompiler {
         Matcher.Node(
           prefixOffset: offset, prefixCount: count, firstSlot: 0, slotCount: Int32(template.slots.count),
           isForgeable: Self.firstForgeable(template) != nil,
-          firstForgeable: Int32(Self.firstForgeable(template) ?? 0)))
+          firstForgeable: Int32(Self.firstForgeable(template) ?? 0),
+          isReversible: template.slots.allSatisfy { $0.syntax != .optional }))
+      firsts.append(FirstBytes(of: template))
       templates.append(template)
     }
     for (node, template) in zip(range, list) {
@@ -39,8 +61,11 @@ struct MatcherCompiler {
         slots.append(
           Matcher.SlotOp(
             literalWord: word, literalMask: mask, literalOffset: offset, literalCount: count,
-            firstAlternative: 0, alternativeCount: 0, literalFirst: literal.first ?? 0, literalLast: literal.last ?? 0,
-            way: .of(slot, literal, isLast: place + 1 == template.slots.count), column: slot.column, syntax: slot.syntax))
+            firstAlternative: 0, alternativeCount: 0, literalFirst: literal.first ?? 0,
+            literalLast: literal.last ?? 0,
+            way: .of(slot, literal, isLast: place + 1 == template.slots.count),
+            mayHoldLiteralBefore: Self.mayHold(slot, template.literals[place]), column: slot.column,
+            syntax: slot.syntax, isBody: false))
       }
       for (place, slot) in template.slots.enumerated() where !slot.alternatives.isEmpty {
         precondition(slot.alternatives.count < 255)
@@ -64,6 +89,19 @@ struct MatcherCompiler {
       mask |= 0xFF << UInt64(place * 8)
     }
     return (word, mask)
+  }
+
+  /// Whether a value of the slot can hold `literal`, as far as its syntax tells.
+  private static func mayHold(_ slot: Slot, _ literal: [UInt8]) -> Bool {
+    let isNumber = { (byte: UInt8) in byte &- UInt8(ascii: "0") <= 9 || "+-.".utf8.contains(byte) }
+    // Bytes of the literal may be its own: then the rest of it must stand in the value.
+    guard let last = literal.last else { return true }
+    return switch slot.syntax {
+    case .number, .decimal, .status: isNumber(last)
+    case .token: last != UInt8(ascii: " ")
+    case .item: last != UInt8(ascii: ",")
+    default: true
+    }
   }
 
   /// The first slot whose value can contain the literal that ends it without the load balancer escaping it.

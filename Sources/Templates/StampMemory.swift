@@ -57,3 +57,52 @@ struct StampMemory: Sendable {
     return true
   }
 }
+
+/// The minute of the RFC 3339 stamp seen last, for the same purpose.
+struct RFC3339Memory: Sendable {
+  /// The bytes `yyyy-mm-` and `ddTHH:MM`; zero as long as nothing was seen.
+  private var head: (UInt64, UInt64) = (0, 0)
+  /// Local seconds at the start of that minute.
+  private var minute: Int64 = 0
+
+  /// Reads the stamp at `start` if it ends in `Z`, has a fraction of 0, 3 or 6 digits, and is of the minute seen last;
+  /// or of any, to be remembered. Its end is -1 when it is spelled otherwise.
+  @inline(__always) mutating func match(_ line: LineText, _ start: Int, _ end: Int) -> QuickValue {
+    let tail = line.word(start &+ 16) ^ 0x3030_3A
+    if line.word(start) != head.0 || line.word(start &+ 8) != head.1, !remember(line, start, end) {
+      return QuickValue(end: -1)
+    }
+    let tens = Int64(tail &>> 8 & 0xFF), ones = Int64(tail &>> 16 & 0xFF)
+    if tail & 0xFF != 0 || tens > 5 || ones > 9 { return QuickValue(end: -1) }
+    let next = UInt8(truncatingIfNeeded: tail &>> 24)
+    var value = QuickValue(end: start &+ 20)
+    value.kind = 2
+    value.a = minute &+ tens &* 10 &+ ones
+    if next == UInt8(ascii: ".") {
+      let digits = line.word(start &+ 20) ^ ByteWord.repeating(UInt8(ascii: "0"))
+      let count = ByteWord.digitCount(digits)
+      if count != 3 && count != 6 || digits &>> UInt64(count &* 8) & 0xFF != 0x6A {
+        return QuickValue(end: -1)
+      }
+      value.end = start &+ 21 &+ count
+      value.kind = UInt8(2 &+ count &* 2)
+      value.a =
+        value.a &* (count == 3 ? 1000 : 1_000_000)
+        &+ Int64(bitPattern: ByteWord.number(digits &<< UInt64(64 &- count &* 8)))
+    } else if next != UInt8(ascii: "Z") {
+      value.end = -1
+    }
+    return value
+  }
+
+  @inline(never) private mutating func remember(_ line: LineText, _ start: Int, _ end: Int) -> Bool {
+    if end &- start < 20 { return false }
+    var text: [UInt8] = []
+    for index in 0..<17 { text.append(line.text(start, end)[index]) }
+    text += [0x30, 0x30, UInt8(ascii: "Z")]
+    guard let value = text.withView({ TimeCodec.parseISO($0) }) else { return false }
+    head = (line.word(start), line.word(start + 8))
+    minute = value.a
+    return true
+  }
+}

@@ -74,6 +74,10 @@ public enum ColumnType: UInt8, Sendable, CaseIterable {
   case status = 8
   /// Lower-case hexadecimal, perhaps with `-` at fixed places: request ids, UUIDs.
   case identifier = 9
+  /// An upper-case hexadecimal number, zero-padded to four digits or to two (HAProxy `+X`: ports, counters).
+  case hexInteger = 16
+  /// An address as upper-case hexadecimal bytes: 8 digits for IPv4, 32 for IPv6 (HAProxy `+X`).
+  case hexAddress = 17
 }
 
 /// Which bytes a slot's value may hold. Unless its case says otherwise, a value ends at the first occurrence of the
@@ -95,8 +99,9 @@ public enum Syntax: UInt8, Sendable, CaseIterable {
   /// `-`) which starts here; where there is none in the run (`unix:1`), at the first occurrence as usual.
   case address = 4
   /// A time as `ColumnType.clfTime`, `.isoTime` or `.syslogTime` describes; checked in full. It ends where its own
-  /// form ends, and the literal must follow there: `Mon dd HH:MM:SS` holds blanks. The day of the month may be
-  /// padded by a zero as well (`Jan 01`), which is then kept verbatim. `-` also fits.
+  /// form ends, and the literal must follow there: `Mon dd HH:MM:SS` holds blanks. Stamps that are spelled otherwise
+  /// (`OddStamp`: an unpadded day, a year, a fraction, a zone without colon or none) fit too, and are kept verbatim.
+  /// `-` also fits.
   case time = 5
   /// Exactly three digits; or `-`, `-1`, `0`.
   case status = 6
@@ -124,9 +129,32 @@ public enum Syntax: UInt8, Sendable, CaseIterable {
   /// at the *last* occurrence of the literal after it before the next `"` (or the end). A format's compiler uses it
   /// only where nothing else up to that quote can hold the literal, and then no value can forge its end.
   case unquoted = 15
+  /// One data item of CBOR (RFC 8949) in hexadecimal digits; it knows its own end.
+  case cbor = 16
+  /// Words of a fixed message: letters, digits, blanks, `-`, `_` and `/`, up to the word `via`. Not empty.
+  case phrase = 17
+  /// Quoted text that the end of the line cut off: anything without `"`. Only as the last slot of a template; what
+  /// it holds makes the line a partial one.
+  case cut = 18
+  /// Headers captured by HAProxy in one piece: anything, also nothing, but `"`, `{` and `}`.
+  case captures = 19
+  /// The priority of a syslog header: 0 to 191, no sign, no leading zeros (RFC 5424, 6.2.1).
+  case priority = 28
+  /// One JSON value (RFC 8259): a string with its quotes, a number, `true`, `false`, `null`, an object or a list;
+  /// or nothing, where a bare variable was empty (`"t":,`). It ends where its own form ends, and the literal must
+  /// follow there.
+  case json = 20
+  /// One of the slot's alternatives, if its first literal stands here and the rest fits; or nothing. It ends where
+  /// the alternative ends, so the last slot of every alternative must know its end or have a literal behind it.
+  case optional = 21
+  /// Anything but a comma, also nothing: it ends before the first comma, or with the text.
+  case item = 22
+  /// Anything in which the literal after it does not occur: it ends at the literal's only occurrence. Where the
+  /// literal occurs a second time, the line does not fit.
+  case once = 23
 }
 
-/// What one unit of a numeric slot means.
+/// What one unit of a numeric slot means; for text, which spelling its bytes have.
 public enum Unit: UInt8, Sendable, CaseIterable {
   case none = 0
   /// Seconds (with a decimal point: fractions of one).
@@ -135,4 +163,18 @@ public enum Unit: UInt8, Sendable, CaseIterable {
   case microseconds = 3
   case nanoseconds = 4
   case bytes = 5
+  /// Text in which `#HH` stands for a byte that HAProxy does not print: control bytes, those above 126, `"`, `#`
+  /// and, in captures, `{`, `|`, `}`.
+  case hashEscapes = 16
+  /// Text in which a backslash stands before `"`, `\` and `]` (HAProxy `+E` and `+json`).
+  case backslashEscapes = 17
+  /// Both: a backslash before what `#HH` does not stand for.
+  case hashAndBackslashEscapes = 18
+  /// A data item of CBOR in hexadecimal digits; numbers in it are as HAProxy prints them.
+  case cborItem = 19
+  /// Text in which `\xHH` stands for `"`, `\`, control bytes and those above 126 (Nginx `escape=default`).
+  case hexEscapes = 20
+  /// The text of a JSON string (RFC 8259, 7). `\u0080` to `\u00FF` stand for single bytes where some byte of the
+  /// string is no UTF-8: then Envoy writes all bytes above 126 so.
+  case jsonEscapes = 21
 }

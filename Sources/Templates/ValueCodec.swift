@@ -43,6 +43,8 @@ public enum ValueCodec {
     case .isoTime: return TimeCodec.parseISO(bytes)
     case .syslogTime: return TimeCodec.parseSyslog(bytes)
     case .status: return parseStatus(bytes)
+    case .hexInteger: return UpperHexCodec.parseInteger(bytes)
+    case .hexAddress: return UpperHexCodec.parseAddress(bytes)
     }
   }
 
@@ -76,6 +78,8 @@ public enum ValueCodec {
       } else {
         throw DecodeError(.invalid, at: 0)
       }
+    case .hexInteger: try UpperHexCodec.printInteger(value, to: &out)
+    case .hexAddress: try UpperHexCodec.printAddress(value, to: &out)
     }
   }
 

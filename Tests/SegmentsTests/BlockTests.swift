@@ -83,7 +83,8 @@ import Testing
   }
 
   @Test func filtersOfNumbersAreSizedByDistinctValues() throws {
-    let template = Template(name: "t", literals: [[], Array(" x".utf8)], slots: [Slot("ip", .address, syntax: .address)])
+    let template = Template(
+      name: "t", literals: [[], Array(" x".utf8)], slots: [Slot("ip", .address, syntax: .address)])
     func filterSize(_ distinct: Int) throws -> Int {
       var size = 0
       let values = (0..<4000).map { Array("10.0.\($0 % distinct / 256).\($0 % distinct % 256) x".utf8) }

@@ -43,7 +43,10 @@ import Testing
         stored.withView { BlockHeader.chain(previous: digest(previous), header: header, stored: $0) }
       }
     }
-    let all = [chain(1, [1, 2], [3]), chain(2, [1, 2], [3]), chain(1, [1, 3], [3]), chain(1, [1, 2], [4]), chain(1, [1], [2, 3])]
+    let all = [
+      chain(1, [1, 2], [3]), chain(2, [1, 2], [3]), chain(1, [1, 3], [3]), chain(1, [1, 2], [4]),
+      chain(1, [1], [2, 3]),
+    ]
     #expect(Set(all).count == all.count)
   }
 

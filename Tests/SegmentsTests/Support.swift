@@ -32,7 +32,8 @@ enum SampleFormat {
     Slot("request", .text, syntax: .escaped, alternatives: [request]),
   ]
   static let template = Template(
-    name: "sample", literals: [[]] + Array(repeating: Array("\" ".utf8), count: slots.count - 1) + [Array("\"".utf8)],
+    name: "sample",
+    literals: [[]] + Array(repeating: Array("\" ".utf8), count: slots.count - 1) + [Array("\"".utf8)],
     slots: slots)
 
   /// A line; now and then with a value that is none of its slot.
@@ -47,13 +48,17 @@ enum SampleFormat {
     if Int.random(in: 0..<40, using: &random) == 0 { return Array("unparsed \(hex(8)) \(number)".utf8) }
     let second = digits(2, 60)
     var values = [
-      "10.\(digits(1, 4)).\(digits(1, 256)).\(digits(1, 256))", "0\(1 + number / 999 % 9)/Jan/2026:00:\(digits(2, 60)):\(second) +0000",
-      "2026-01-01T00:00:\(second).\(digits(6, 1_000_000))Z", "Jan  1 00:00:\(second)", digits(1, 1_000_000), "+\(digits(1, 40))",
+      "10.\(digits(1, 4)).\(digits(1, 256)).\(digits(1, 256))",
+      "0\(1 + number / 999 % 9)/Jan/2026:00:\(digits(2, 60)):\(second) +0000",
+      "2026-01-01T00:00:\(second).\(digits(6, 1_000_000))Z", "Jan  1 00:00:\(second)", digits(1, 1_000_000),
+      "+\(digits(1, 40))",
       "0.\(digits(3, 1000))", digits(3, 600), "\(hex(8))-\(hex(4))-4\(hex(3))-9\(hex(3))-\(hex(12))",
       "Agent/\(digits(1, 100)).0 \(["a", "b", "wide text ü", "-", "12345", ""].randomElement(using: &random)!)",
       "GET /page/\(digits(1, 100_000))?id=\(hex(10)) HTTP/1.\(digits(1, 2))",
     ]
-    let odd = ["-", "2001:db8::1", "", "007", "-5", "{|}", String(repeating: "x", count: 300), hex(16), hex(32)]
+    let odd = [
+      "-", "2001:db8::1", "", "007", "-5", "{|}", String(repeating: "x", count: 300), hex(16), hex(32),
+    ]
     if Int.random(in: 0..<4, using: &random) == 0 {
       values[Int.random(in: 0..<values.count, using: &random)] = odd.randomElement(using: &random)!
     }

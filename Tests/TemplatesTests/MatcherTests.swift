@@ -35,14 +35,20 @@ import Testing
     ["10.0.0.1", "255.255.255.255", "2001:db8::1", "unix", "-", "1.2.3", "1.2.3.4:5", "::", ""],
     [":"], ["33317", "0", "007", "-1", "12345678", "123456789012345678", "-", "x", ""], [" ["],
     [
-      "01/Jan/2026:00:00:00.000", "01/Jan/2026:00:00:59.999", "01/Jan/2026:00:01:00.5", "31/Dec/2025:23:59:60.000",
-      "01/Jan/2026:00:00:07 +0000", "01/Jan/2026:00:00:07 -0130", "01/Jan/2026:00:00:08", "-", "29/Feb/2025:00:00:00.000",
+      "01/Jan/2026:00:00:00.000", "01/Jan/2026:00:00:59.999", "01/Jan/2026:00:01:00.5",
+      "31/Dec/2025:23:59:60.000",
+      "01/Jan/2026:00:00:07 +0000", "01/Jan/2026:00:00:07 -0130", "01/Jan/2026:00:00:08", "-",
+      "29/Feb/2025:00:00:00.000",
       "\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0",
     ],
-    ["] "], ["fe", "fe~", "a b", ""], [" "], ["be", "be be", "bäck"], ["/"], ["srv1", "<NOSRV>", "7", "-"], [" "],
-    ["12", "+12", "-1", "+0", "00", "1234567", "99999999"], [" "], ["200", "000", "-1", "0", "20", "2000", "abc"], [" {"],
-    ["a|b", "|", "a||c|e24b4ce5-8ae5-44b4-af23-5810b83e2977", "a|b|c|d|e", "text/html|38296", "a}b|c", ""], ["} \""],
-    ["GET / HTTP/1.1", "<BADREQ>", "GET /a HTTP/b HTTP/1.1", "GET  / HTTP/1.1", "-", "GET /}%20{ HTTP/2.0"], ["\""],
+    ["] "], ["fe", "fe~", "a b", ""], [" "], ["be", "be be", "bäck"], ["/"], ["srv1", "<NOSRV>", "7", "-"],
+    [" "],
+    ["12", "+12", "-1", "+0", "00", "1234567", "99999999"], [" "],
+    ["200", "000", "-1", "0", "20", "2000", "abc"], [" {"],
+    ["a|b", "|", "a||c|e24b4ce5-8ae5-44b4-af23-5810b83e2977", "a|b|c|d|e", "text/html|38296", "a}b|c", ""],
+    ["} \""],
+    ["GET / HTTP/1.1", "<BADREQ>", "GET /a HTTP/b HTTP/1.1", "GET  / HTTP/1.1", "-", "GET /}%20{ HTTP/2.0"],
+    ["\""],
   ]
 
   @Test func everyMatchedLinePrintsAsItWas() {
@@ -89,7 +95,8 @@ import Testing
   }
 
   @Test func ipv6AddressesEndAtTheLastColon() {
-    let format = template("t", Slot("ip", .address, syntax: .address), ":", Slot("port", .integer, syntax: .number), " x")
+    let format = template(
+      "t", Slot("ip", .address, syntax: .address), ":", Slot("port", .integer, syntax: .number), " x")
     #expect(Matched("2001:db8::1:33317 x", format).texts == ["2001:db8::1", "33317"])
     #expect(Matched("10.0.0.1:33317 x", format).texts == ["10.0.0.1", "33317"])
     #expect(Matched("unix:1 x", format).texts == ["unix", "1"])
@@ -98,11 +105,15 @@ import Testing
 
   @Test func oneOfTheNumbersOfCapturesFits() {
     for (text, count) in [("a|b", 2), ("a|b|c", 3), ("||", 3), ("|||", 4)] {
-      let found = Matched("{\(text)}", template("t", "{", Slot("hr", .text, syntax: .escaped, alternatives: (2...4).map(captures)), "}"))
+      let found = Matched(
+        "{\(text)}",
+        template("t", "{", Slot("hr", .text, syntax: .escaped, alternatives: (2...4).map(captures)), "}"))
       #expect(found.texts.count == count)
       #expect(found.texts.joined(separator: "|") == text)
     }
-    let found = Matched("{a|b|c|d|e}", template("t", "{", Slot("hr", .text, syntax: .escaped, alternatives: (2...4).map(captures)), "}"))
+    let found = Matched(
+      "{a|b|c|d|e}",
+      template("t", "{", Slot("hr", .text, syntax: .escaped, alternatives: (2...4).map(captures)), "}"))
     #expect(found.texts == ["a|b|c|d|e"])
   }
 
@@ -118,7 +129,8 @@ import Testing
   }
 
   @Test func aValueThatForgesItsEndMakesTheLineAmbiguous() {
-    let format = template("t", "[", Slot("a", .text, syntax: .any), "] [", Slot("b", .text, syntax: .any), "]")
+    let format = template(
+      "t", "[", Slot("a", .text, syntax: .any), "] [", Slot("b", .text, syntax: .any), "]")
     #expect(Matched("[x] [y]", format).texts == ["x", "y"])
     let forged = Matched("[x] [y] [z]", format)
     #expect(forged.template == nil)
@@ -139,9 +151,15 @@ import Testing
     let format = template(
       "t", Slot("user", .text, syntax: .unquoted), " [", Slot("time", .clfTime, syntax: .time), "] \"",
       Slot("r", .text, syntax: .escaped), "\"")
-    #expect(Matched("a [b [01/Jan/2026:00:00:00 +0000] \"x [y\"", format).texts == ["a [b", "01/Jan/2026:00:00:00 +0000", "x [y"])
-    #expect(Matched("- [01/Jan/2026:00:00:00 +0000] \"\"", format).texts == ["-", "01/Jan/2026:00:00:00 +0000", ""])
-    #expect(Matched("an unusually long user [name [01/Jan/2026:00:00:00 +0000] \"\"", format).texts[0] == "an unusually long user [name")
+    #expect(
+      Matched("a [b [01/Jan/2026:00:00:00 +0000] \"x [y\"", format).texts == [
+        "a [b", "01/Jan/2026:00:00:00 +0000", "x [y",
+      ])
+    #expect(
+      Matched("- [01/Jan/2026:00:00:00 +0000] \"\"", format).texts == ["-", "01/Jan/2026:00:00:00 +0000", ""])
+    #expect(
+      Matched("an unusually long user [name [01/Jan/2026:00:00:00 +0000] \"\"", format).texts[0]
+        == "an unusually long user [name")
   }
 
   @Test func stampsOfOtherMinutesAndZonesAreRead() {
@@ -149,8 +167,10 @@ import Testing
     let matcher = Matcher([[format]])
     var result = MatchResult(for: matcher)
     let stamps = [
-      "01/Jan/2026:00:00:58 +0000", "01/Jan/2026:00:00:59 +0000", "01/Jan/2026:00:01:00 +0000", "01/Jan/2026:00:01:00 +0100",
-      "01/Jan/2026:00:01:00.123", "01/Jan/2026:00:01:01", "01/Jan/1960:00:01:01.500", "01/Jan/1960:00:01:02.500",
+      "01/Jan/2026:00:00:58 +0000", "01/Jan/2026:00:00:59 +0000", "01/Jan/2026:00:01:00 +0000",
+      "01/Jan/2026:00:01:00 +0100",
+      "01/Jan/2026:00:01:00.123", "01/Jan/2026:00:01:01", "01/Jan/1960:00:01:01.500",
+      "01/Jan/1960:00:01:02.500",
     ]
     for stamp in stamps {
       let found = Matched(Array("[\(stamp)]".utf8), matcher, &result)
