@@ -119,10 +119,13 @@ public struct Address: Hashable, Sendable, BitwiseCopyable {
 }
 
 extension Address: CustomStringConvertible {
-  /// Dotted decimal, or RFC 5952 text.
+  /// Dotted decimal, or RFC 5952 text; an IPv4-mapped one as `::ffff:192.0.2.1` (RFC 5952, 5).
   public var description: String {
     if isIPv4 {
       return [24, 16, 8, 0].map { String(low &>> $0 & 0xFF) }.joined(separator: ".")
+    }
+    if high == 0, low &>> 32 == 0xFFFF {
+      return "::ffff:\(Address(ipv4: UInt32(truncatingIfNeeded: low)))"
     }
     let groups = [48, 32, 16, 0].map { high &>> $0 & 0xFFFF } + [48, 32, 16, 0].map { low &>> $0 & 0xFFFF }
     var longest = 0..<0

@@ -10,10 +10,24 @@ public struct Event: ~Copyable, Sendable {
   private var buffer: ByteBuffer
   /// What no field covers, in the order of the line.
   public private(set) var extras: [Extra] = []
-  /// Some logged bytes are not of their field's type and were kept as text.
-  public private(set) var hasMismatch = false
+  /// The first field whose logged bytes are not of its type and were kept as text; nil when there is none.
+  public private(set) var mismatch: Field?
+  /// Byte offset of those bytes in the line, as far as it is known.
+  private(set) var mismatchOffset: Int?
+  /// A value holds a line feed: whoever reads the log line by line sees more lines than were logged.
+  private(set) var hasLineFeed = false
+  /// The line ends within its last quotes.
+  private(set) var isCut = false
+  /// The message is of a known form, but some of its words are not known.
+  private(set) var hasOddWords = false
+  /// Some of it may belong to one field or another, and only the load balancer's configuration could tell.
+  public private(set) var isUndecided = false
   /// The stamp that each time field was read from, and how sure it is.
   var stamps: [(field: Field, text: TextRange, quality: EventContext.Quality)] = []
+  /// The syslog header's stamp, where it has no year.
+  var yearless: Stamp?
+  /// Where in the line the message begins, behind the syslog header.
+  private(set) var bodyOffset = 0
 
   /// A value under the load balancer's own name for it.
   public struct Extra: Sendable {
@@ -35,8 +49,18 @@ public struct Event: ~Copyable, Sendable {
     buffer.removeAll()
     extras.removeAll(keepingCapacity: true)
     stamps.removeAll(keepingCapacity: true)
-    hasMismatch = false
+    mismatch = nil
+    mismatchOffset = nil
+    hasLineFeed = false
+    isCut = false
+    hasOddWords = false
+    isUndecided = false
+    yearless = nil
+    bodyOffset = 0
   }
+
+  /// Says where in the line the message begins, behind the syslog header; 0 unless it is said.
+  public mutating func setBody(at offset: Int) { bodyOffset = offset }
 
   /// The field's value. Text is read by `bytes`.
   public subscript(field: Field) -> Value { values[Int(field.rawValue)] }
@@ -76,9 +100,29 @@ public struct Event: ~Copyable, Sendable {
   }
 
   /// Takes in the bytes of one slot of the line. Of two slots for one field the first with a value counts.
-  public mutating func add(_ meaning: SlotMeaning, _ bytes: ByteView, _ context: EventContext) {
+  ///
+  /// - Parameter offset: where the bytes stand in the line; nil when that is not known.
+  public mutating func add(
+    _ meaning: SlotMeaning, _ bytes: ByteView, _ context: EventContext, at offset: Int? = nil
+  ) {
+    // Its own slots say what it holds.
+    if meaning.syntax == .optional { return }
+    if meaning.unit.isSpelling {
+      var decoded = ByteBuffer()
+      if meaning.decode(bytes, to: &decoded) { return addPlain(meaning, decoded.view, context, offset) }
+    }
+    addPlain(meaning, bytes, context, offset)
+  }
+
+  private mutating func addPlain(
+    _ meaning: SlotMeaning, _ bytes: ByteView, _ context: EventContext, _ offset: Int?
+  ) {
+    if meaning.syntax == .cut { isCut = true }
+    // Between braces even nothing is a header's; a list of nothing is none.
+    if meaning.isOfUnknownCapture, !bytes.isEmpty || meaning.syntax == .capture { isUndecided = true }
     var value = meaning.value(of: bytes, context)
     if case .text(let range) = value {
+      if bytes.find(UInt8(ascii: "\n")) != nil { hasLineFeed = true }
       let whole = copy(bytes)
       value = .text(TextRange(start: Int(whole.start) + Int(range.start), count: Int(range.count)))
     }
@@ -86,7 +130,11 @@ public struct Event: ~Copyable, Sendable {
       extras.append(Extra(name: meaning.name, value: value))
       return
     }
-    if case .text = value, !field.type.holdsText { hasMismatch = true }
+    if case .text = value, !field.type.holdsText, mismatch == nil {
+      mismatch = field
+      mismatchOffset = offset
+    }
+    if field == .clientIP, bytes.isUnix { set(.clientEndpoint, text: bytes) }
     if case .null(.absent) = self[field] { set(field, value) } else { derive(field, value) }
     addMarks(meaning, field, bytes, value)
     if field.type == .time, case .time = value { addStamp(meaning, field, bytes, context) }
@@ -95,6 +143,13 @@ public struct Event: ~Copyable, Sendable {
   /// Adds a value under a name of its own.
   public mutating func addExtra(_ name: String, text bytes: ByteView) {
     extras.append(Extra(name: name, value: bytes.isEmpty ? .null(.empty) : .text(copy(bytes))))
+  }
+
+  /// Marks every field of the line that has no value as unparsed: no format says that it is absent.
+  mutating func markUnparsed() {
+    for field in Field.allCases where !field.isOfEntry {
+      if case .null(.absent) = self[field] { set(field, .null(.unparsed)) }
+    }
   }
 
   /// What one byte of a slot says about another field.
@@ -117,9 +172,14 @@ public struct Event: ~Copyable, Sendable {
   private mutating func addStamp(
     _ meaning: SlotMeaning, _ field: Field, _ bytes: ByteView, _ context: EventContext
   ) {
-    let quality = meaning.stamp(bytes).map { context.resolve($0).quality } ?? .explicitZone
+    let stamp = meaning.stamp(bytes)
+    if field == .syslogTime, let stamp, stamp.year == nil { yearless = stamp }
+    let quality = stamp.map { context.resolve($0).quality } ?? .explicitZone
     stamps.append((field, copy(bytes), quality))
   }
+
+  /// The message is of a known form, but some of its words are not known.
+  mutating func hasUnknownWords() { hasOddWords = true }
 
   mutating func copy(_ bytes: ByteView) -> TextRange {
     let start = buffer.count

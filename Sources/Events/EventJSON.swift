@@ -4,42 +4,44 @@ extension Event {
   /// Appends the event as one flat JSON object, without a line feed behind it.
   ///
   /// * Keys are field names in table order, then what no field covers, under the load balancer's own names.
-  /// * Integers, sizes (bytes) and durations (nanoseconds) are numbers; times are RFC 3339 in UTC with
-  ///   nanoseconds; addresses and text are strings. A field that the line's format has but that holds nothing
-  ///   is `null`; with `nullReasons` a sibling `"<key>.null"` says `dash`, `empty` or `not_reached`.
+  /// * Integers, sizes (bytes) and durations (nanoseconds) are numbers, all digits of them; times are RFC 3339
+  ///   in UTC with nanoseconds; addresses and text are strings.
+  /// * `upstream` is the list of attempts, one object for each server that was tried, where the line logs lists.
+  /// * A field that the line's format has but that holds nothing is `null`. With `nullReasons` the last key,
+  ///   `nulls`, is an object that says why, for each of them: `dash`, `empty` or `not_reached`. A field that is
+  ///   missing is absent in the line's format, or, where no format fitted, unparsed.
   /// * Bytes are not always UTF-8. Where they are not, the string has U+FFFD in place of each byte that does
   ///   not belong, and a sibling key `"<key>.base64"` holds all the bytes exactly (RFC 4648, padded).
   public func appendJSON(to out: inout ByteBuffer, nullReasons: Bool = false) {
     let start = out.count
     for (field, key) in zip(Field.allCases, FieldTable.jsonKeys) {
       let value = self[field]
-      if case .null(.absent) = value { continue }
-      append(key, value, nullReasons, to: &out)
+      if value.isMissing { continue }
+      append(key, value, to: &out)
     }
-    for extra in extras { append(Array(extra.name.utf8), extra.value, nullReasons, to: &out) }
+    appendAttempts(to: &out)
+    for extra in extras { append(Array(extra.name.utf8), extra.value, to: &out) }
+    if nullReasons { appendReasons(to: &out) }
     if out.count == start { out.append(UInt8(ascii: "{")) }
     out.append(UInt8(ascii: "}"))
     // Each member was written with a comma before it; the first one's becomes the opening brace.
     out.store(littleEndian: UInt8(ascii: "{"), at: start)
   }
 
-  private func append(_ key: [UInt8], _ value: Value, _ reasons: Bool, to out: inout ByteBuffer) {
+  /// Appends `,"upstream":[…]` where the line logs attempts.
+  private func appendAttempts(to out: inout ByteBuffer) {
+    let start = out.count
+    out.append(UInt8(ascii: ","))
+    if appendUpstream(to: &out) { out.truncate(to: out.count - 1) } else { out.truncate(to: start) }
+  }
+
+  private func append(_ key: [UInt8], _ value: Value, to out: inout ByteBuffer) {
     appendKey(key, "", to: &out)
     switch value {
-    case .null(let reason):
-      out.append("null")
-      if reasons {
-        appendKey(key, ".null", to: &out)
-        out.append("\"\(reason.name)\"")
-      }
-    case .integer(let number), .duration(let number), .size(let number):
-      if number < 0 { out.append(UInt8(ascii: "-")) }
-      DecimalText.append(number.magnitude, width: 1, to: &out)
+    case .null: out.append("null")
+    case .integer(let number), .duration(let number), .size(let number): JSONText.append(number, to: &out)
     case .flag(let flag): out.append(flag ? "true" : "false")
-    case .time(let moment):
-      out.append(UInt8(ascii: "\""))
-      Timestamp.append(moment, to: &out)
-      out.append(UInt8(ascii: "\""))
+    case .time(let moment): JSONText.append(time: moment, to: &out)
     case .address(let address): out.append("\"\(address)\"")
     case .text(let range):
       let text = bytes(range)
@@ -48,6 +50,25 @@ extension Event {
         JSONText.appendBase64(text, to: &out)
       }
     }
+  }
+
+  /// Appends `,"nulls":{…}`, or nothing when no field of the line's format is null.
+  private func appendReasons(to out: inout ByteBuffer) {
+    let start = out.count
+    for (field, key) in zip(Field.allCases, FieldTable.jsonKeys) { appendReason(key, self[field], to: &out) }
+    for extra in extras { appendReason(Array(extra.name.utf8), extra.value, to: &out) }
+    if out.count == start { return }
+    let reasons = out.view.dropFirst(start + 1).array
+    out.truncate(to: start)
+    out.append(",\"nulls\":{")
+    out.append(reasons)
+    out.append(UInt8(ascii: "}"))
+  }
+
+  private func appendReason(_ key: [UInt8], _ value: Value, to out: inout ByteBuffer) {
+    guard case .null(let reason) = value, !value.isMissing else { return }
+    appendKey(key, "", to: &out)
+    out.append("\"\(reason.name)\"")
   }
 
   private func appendKey(_ key: [UInt8], _ suffix: String, to out: inout ByteBuffer) {
@@ -99,6 +120,19 @@ enum JSONText {
     }
     out.append(UInt8(ascii: "\""))
     return exact
+  }
+
+  /// Appends a number in decimal, all its digits.
+  static func append(_ number: Int64, to out: inout ByteBuffer) {
+    if number < 0 { out.append(UInt8(ascii: "-")) }
+    DecimalText.append(number.magnitude, width: 1, to: &out)
+  }
+
+  /// Appends a moment as RFC 3339 in UTC with nanoseconds, quoted.
+  static func append(time moment: Int64, to out: inout ByteBuffer) {
+    out.append(UInt8(ascii: "\""))
+    Timestamp.append(moment, to: &out)
+    out.append(UInt8(ascii: "\""))
   }
 
   /// Bytes that stand for themselves.

@@ -9,9 +9,24 @@ extension Event {
   /// target (or the message), status and termination, duration, bytes out, where it was served. What the line
   /// does not say is `-`. Control bytes and bytes that are not UTF-8 are shown as `\xHH`, so that no log line
   /// can drive the terminal.
+  ///
+  /// A line that is about no request and no connection (`isShownInItsOwnWords`) is shown as it was logged,
+  /// without its syslog header, provided that the event has the field `raw`:
+  ///
+  ///     2026-01-01 00:00:00.000  edge          Server app/srv04 is DOWN, reason: Layer4 timeout
+  ///     2026-01-01 00:00:00.000  -             started version="1.0" recovered=0
   public func appendLine(to out: inout ByteBuffer) {
     appendTime(to: &out)
     column(.sourceID, width: 12, to: &out)
+    if isShownInItsOwnWords, let raw = bytes(.raw) {
+      separate(&out)
+      if self[.action].isNull || !self[.parserFormat].isNull {
+        appendVisible(raw[min(bodyOffset, raw.count), raw.count], to: &out)
+      } else {
+        appendStatement(raw, to: &out)
+      }
+      return
+    }
     appendClient(to: &out)
     if self[.httpMethod].isNull, self[.urlTarget].isNull {
       appendWhole(to: &out)
@@ -24,7 +39,7 @@ extension Event {
       }
       appendText(.urlTarget, to: &out)
     }
-    if case .null(.absent) = self[.parserFormat] { return }
+    if self[.parserFormat].isNull { return }
     separate(&out)
     appendEnd(to: &out)
     separate(&out)
@@ -32,6 +47,50 @@ extension Event {
     separate(&out)
     appendBytes(to: &out)
     appendServer(to: &out)
+  }
+
+  /// Whether the columns would say little, and the message all: it is about servers, the load balancer
+  /// itself, lost messages or the collector.
+  public var isShownInItsOwnWords: Bool {
+    switch bytes(.kind).flatMap({ EventKind(rawValue: $0.text) }) {
+    case .http, .tcp, .udpSession, .unparsed, nil: false
+    case .tlsError, .lbHealth, .lbAdmin, .lbProcess, .errorLog, .lossNotice, .collector: true
+    }
+  }
+
+  /// A statement of Stele, one line of JSON, as its type and `name=value` for each of the other members.
+  private func appendStatement(_ raw: ByteView, to out: inout ByteBuffer) {
+    let quote = UInt8(ascii: "\"")
+    appendText(.action, to: &out)
+    var place = 1
+    var depth = 0
+    var start = 1
+    while place < raw.count {
+      switch raw[place] {
+      case quote:
+        // To the quote that closes it.
+        place += 1
+        while place < raw.count, raw[place] != quote { place += raw[place] == UInt8(ascii: "\\") ? 2 : 1 }
+      case UInt8(ascii: "{"), UInt8(ascii: "["): depth += 1
+      case UInt8(ascii: "}") where depth == 0, UInt8(ascii: ",") where depth == 0:
+        appendMember(raw[start, place], to: &out)
+        start = place + 1
+      case UInt8(ascii: "}"), UInt8(ascii: "]"): depth -= 1
+      default: break
+      }
+      place += 1
+    }
+  }
+
+  /// `"name":value` as `name=value`.
+  private func appendMember(_ member: ByteView, to out: inout ByteBuffer) {
+    guard member.count > 2, let end = member.find(UInt8(ascii: "\""), from: 1), end + 1 < member.count
+    else { return }
+    if member[1, end].isWord("type") { return }
+    out.append(UInt8(ascii: " "))
+    appendVisible(member[1, end], to: &out)
+    out.append(UInt8(ascii: "="))
+    appendVisible(member[end + 2, member.count], to: &out)
   }
 
   private func appendTime(to out: inout ByteBuffer) {

@@ -3,9 +3,9 @@ import Bytes
 extension Event {
   /// Splits a request line that did not look like method, target and version when it was matched, as far as
   /// it can be split, and the target into its parts.
-  mutating func deriveRequest() {
+  mutating func deriveRequest(_ product: Product?) {
     if self[.httpMethod].isNull, case .text(let line) = self[.httpRequest] { splitRequest(line) }
-    if self[.urlPath].isNull, case .text(let target) = self[.urlTarget] { splitTarget(target) }
+    if self[.urlPath].isNull, case .text(let target) = self[.urlTarget] { splitTarget(target, product) }
   }
 
   /// `METHOD target`, with or without ` HTTP/x.y` (a target cut at its limit, or HTTP/0.9). Blanks within the
@@ -40,7 +40,9 @@ extension Event {
   }
 
   /// RFC 9112, 3.2: origin form `/path?query`, absolute form `scheme://host/path?query`, asterisk form.
-  private mutating func splitTarget(_ target: TextRange) {
+  ///
+  /// For Nginx a fragment ends path and query (`ngx_http_parse_complex_uri`); elsewhere `#` is a byte like others.
+  private mutating func splitTarget(_ target: TextRange, _ product: Product?) {
     let text = bytes(target)
     var start = 0
     if text[0] != UInt8(ascii: "/") {
@@ -55,9 +57,10 @@ extension Event {
       if start > colon + 3 { derive(.urlHost, .text(part(of: target, colon + 3, start))) }
       if start == text.count { return }
     }
-    let question = text.find(UInt8(ascii: "?"), from: start) ?? text.count
+    let end = (product == .nginx ? text.find(UInt8(ascii: "#"), from: start) : nil) ?? text.count
+    let question = text.prefix(end).find(UInt8(ascii: "?"), from: start) ?? end
     derive(.urlPath, .text(part(of: target, start, question)))
-    if question + 1 < text.count { derive(.urlQuery, .text(part(of: target, question + 1, text.count))) }
+    if question + 1 < end { derive(.urlQuery, .text(part(of: target, question + 1, end))) }
   }
 
   /// Addresses with their ports, where the format logs both in one.
@@ -65,11 +68,21 @@ extension Event {
     split(.clientEndpoint, .clientIP, .clientPort)
     split(.peerEndpoint, .peerIP, .peerPort)
     split(.localEndpoint, .localIP, .localPort)
+    joinUnix()
     deriveServer()
     if case .text(let server) = self[.lbServer], self[.serverIP].isNull, let found = endpoint(server) {
       set(.serverIP, .address(found.address))
       derive(.serverPort, .integer(found.port))
     }
+  }
+
+  /// Where a client came by a unix socket, HAProxy logs the number of the listener for its port.
+  private mutating func joinUnix() {
+    guard let endpoint = bytes(.clientEndpoint), endpoint.isWord("unix"),
+      case .integer(let number) = self[.clientPort]
+    else { return }
+    set(.clientEndpoint, text: "unix:\(number)")
+    set(.clientPort, .null(.absent))
   }
 
   private mutating func split(_ field: Field, _ ip: Field, _ port: Field) {
@@ -80,7 +93,7 @@ extension Event {
   }
 
   /// `192.0.2.1:80`, `[2001:db8::1]:80`, or IPv6 without brackets, split at the last colon.
-  private func endpoint(_ range: TextRange) -> (address: Address, port: Int64)? {
+  func endpoint(_ range: TextRange) -> (address: Address, port: Int64)? {
     let text = bytes(range)
     guard let colon = text.findLast(UInt8(ascii: ":"), before: text.count), colon > 0,
       let port = Digits.decimal(text.dropFirst(colon + 1)), port <= 65_535
@@ -88,29 +101,5 @@ extension Event {
     let bracketed = colon > 2 && text[0] == UInt8(ascii: "[") && text[colon - 1] == UInt8(ascii: "]")
     guard let address = Address(bracketed ? text[1, colon - 1] : text.prefix(colon)) else { return nil }
     return (address, port)
-  }
-
-  /// The server is the last one tried; each one before it is a retry.
-  private mutating func deriveServer() {
-    guard case .text(let list) = self[.upstreamAddress] else { return }
-    let text = bytes(list)
-    var count: Int64 = 1
-    var last = 0
-    var index = 0
-    while index + 1 < text.count {
-      let comma = text[index] == UInt8(ascii: ",") && text[index + 1] == UInt8(ascii: " ")
-      let colon =
-        index + 2 < text.count && text[index] == UInt8(ascii: " ")
-        && text[index + 1] == UInt8(ascii: ":") && text[index + 2] == UInt8(ascii: " ")
-      if comma || colon {
-        count += 1
-        index += comma ? 2 : 3
-        last = index
-      } else {
-        index += 1
-      }
-    }
-    derive(.retries, .integer(count - 1))
-    if last < text.count { derive(.lbServer, .text(part(of: list, last, text.count))) }
   }
 }

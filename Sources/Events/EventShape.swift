@@ -46,7 +46,8 @@ extension Event {
         continue
       }
       let owner = matcher.slotOwners[slot]
-      add(shape.meaning(owner.node, owner.slot), line[Int(value.start), Int(value.end)], context)
+      let bytes = line[Int(value.start), Int(value.end)]
+      add(shape.meaning(owner.node, owner.slot), bytes, context, at: Int(value.start))
     }
     if match.node < 0 { set(.message, text: line) }
     if format == nil {

@@ -80,7 +80,7 @@ extension Event {
 
   /// Nginx has no code of its own: some statuses say who gave up.
   private mutating func deriveFromStatus() {
-    guard case .integer(let status) = self[.httpStatus] else { return }
+    guard case .integer(let status) = self[.httpStatus] else { return deriveFromSession() }
     let (actor, phase, timeout): (String, String, Bool) =
       switch status {
       case 499: ("client", "headers", false)
@@ -94,6 +94,23 @@ extension Event {
     set(.termActor, text: actor)
     set(.termPhase, text: phase)
     set(.termTimeout, .flag(timeout))
+  }
+
+  /// The status of a session of Nginx's stream module.
+  private mutating func deriveFromSession() {
+    let (actor, phase): (String, String)
+    switch bytes(.termRaw)?.text {
+    case "200": (actor, phase) = ("none", "end")
+    case "400": (actor, phase) = ("client", "request")
+    case "403": (actor, phase) = ("proxy", "request")
+    case "500": (actor, phase) = ("internal", "end")
+    case "502": (actor, phase) = ("server", "connect")
+    case "503": (actor, phase) = ("resource", "queue")
+    default: return
+    }
+    set(.termActor, text: actor)
+    set(.termPhase, text: phase)
+    set(.termTimeout, .flag(false))
   }
 
   private mutating func deriveOutcome(_ product: Product?) {

@@ -4,6 +4,7 @@ extension Event {
   /// Finds the best time of the event: the line's own stamp, else the syslog header's, else the receive time;
   /// and start and end from one another where the line says how long it took.
   mutating func deriveTimes(_ context: EventContext) {
+    deriveYear(context)
     deriveSpan()
     set(.receiveTime, .time(context.receiveTime))
     for field in [Field.timeStart, .timeAccept, .timeEnd, .syslogTime] {
@@ -18,6 +19,17 @@ extension Event {
     }
     set(.time, .time(context.receiveTime))
     set(.timeQuality, text: EventContext.Quality.received.rawValue)
+  }
+
+  /// A stamp of the syslog header without a year is of the year that puts it nearest to the line's own stamp:
+  /// old files keep their years when they are read again.
+  private mutating func deriveYear(_ context: EventContext) {
+    guard let yearless, case .time = self[.syslogTime] else { return }
+    for stamp in stamps where stamp.field != .syslogTime && stamp.quality != .inferredYear {
+      guard case .time(let moment) = self[stamp.field] else { continue }
+      let near = EventContext(receiveTime: moment, zone: context.zone)
+      return set(.syslogTime, .time(near.resolve(yearless).nanoseconds))
+    }
   }
 
   private mutating func deriveSpan() {

@@ -10,13 +10,15 @@ public enum Field: UInt8, CaseIterable, Sendable {
   case syslogPRI, syslogFacility, syslogSeverity, syslogTime, syslogHost, syslogApp, syslogProcID
   case syslogMsgID, syslogSD
   case parserFormat, parserFormatHash, parseStatus, parseError, parseOffset, message
+  // What happened, where it is no request.
+  case action, logLevel, lbThread, lossLayer, lossCount, lossSource, lossFrom, lossTo
   // Who served the request.
   case lbProduct, lbNode, lbPID, lbFrontend, lbListener, lbTLS, lbRoute, lbBackend, lbServer, lbStep, lbIP,
     lbPort
   case idRequest, idConnection, idConnectionRequest, idRequestCounter, idLogCounter, idTrace, idSpan
   // Who talked to whom.
   case clientIP, clientPort, clientEndpoint, peerIP, peerPort, peerEndpoint, forwardedFor
-  case localIP, localPort, localEndpoint, serverIP, serverPort, user
+  case localIP, localPort, localEndpoint, serverIP, serverPort, transport, user
   // What was asked, and answered.
   case httpRequest, httpMethod, urlTarget, urlPath, urlQuery, urlHost, urlScheme, httpVersion, httpStatus
   case httpReferrer, userAgent, httpRequestHeaders, httpResponseHeaders, httpCaptures
@@ -37,6 +39,12 @@ public enum Field: UInt8, CaseIterable, Sendable {
   case tlsJA3, tlsJA4, tlsErrorConnection, tlsErrorSSL, tlsErrorVerify, tlsErrorCA, tlsErrorText
   // How busy the load balancer was.
   case connsProcess, connsFrontend, connsBackend, connsServer, queueServer, queueBackend
+  // What became of servers and proxies.
+  case lbProxy, lbBackup, lbChange, lbCause, lbVia, lbAction, lbForced, lbCapacity
+  case lbActiveLeft, lbBackupLeft, lbOnBackup, lbSessions, lbRequeued, lbQueued, lbFrontendTotal,
+    lbBackendTotal
+  case healthCheck, healthResult, healthStateOld, healthStateNew, healthReason, healthCode, healthInfo
+  case healthDuration, healthLevel, healthLevelMost
 }
 
 /// What a field's values are, and so what they can be compared with.
@@ -62,8 +70,8 @@ public enum FieldType: String, CaseIterable, Sendable {
 }
 
 extension FieldType {
-  /// Text is one of its proper values: an address may also be the name of a unix socket.
-  var holdsText: Bool { self == .text || self == .list || self == .address }
+  /// Text is one of its proper values.
+  var holdsText: Bool { self == .text || self == .list }
 }
 
 extension Field {
@@ -95,7 +103,8 @@ extension Field {
     case .lbNode: [.syslogHost]
     case .lbPID: [.syslogProcID]
     case .lbServer: [.upstreamAddress]
-    case .clientIP, .clientPort: [.clientEndpoint]
+    case .clientIP: [.clientEndpoint]
+    case .clientPort: [.clientEndpoint, .clientIP]
     case .peerIP, .peerPort: [.peerEndpoint]
     case .localIP, .localPort: [.localEndpoint]
     case .serverIP, .serverPort: [.lbServer, .upstreamAddress]
@@ -108,8 +117,29 @@ extension Field {
     case .termActor, .termPhase, .termTimeout, .outcome: [.termRaw, .httpStatus, .grpcStatus]
     case .persistRequest, .persistResponse: [.termRaw]
     case .cacheStatus: [.termRaw]
-    case .kind: [.httpStatus, .httpMethod, .httpRequest, .message]
+    case .kind:
+      [
+        .httpStatus, .httpMethod, .httpRequest, .urlTarget, .urlPath, .message, .tlsErrorText, .transport, .lbChange,
+        .lbCause,
+      ]
+    case .sourceClaimMismatch: [.syslogHost]
+    case .lbActiveLeft, .lbBackupLeft, .lbOnBackup, .lbSessions, .lbRequeued, .lbQueued: [.lbCapacity]
+    case .lbAction, .lbForced, .healthStateOld, .healthStateNew: [.lbChange, .lbCause, .lbVia]
+    case .tlsErrorSSL: [.tlsErrorText]
     default: []
+    }
+  }
+}
+
+extension Field {
+  /// Known of the entry, whatever its line says.
+  public var isOfEntry: Bool {
+    switch self {
+    case .seq, .receiveTime, .time, .timeQuality, .raw, .rawLength, .frame, .truncated, .kind, .sourceID,
+      .sourceTransport, .sourcePeerIP, .sourcePeerPort, .sourcePeerIdentity, .parseStatus, .parseError,
+      .parseOffset, .message, .action, .lossLayer, .lossCount, .lossSource, .lossFrom, .lossTo:
+      true
+    default: false
     }
   }
 }

@@ -14,7 +14,9 @@ enum FieldTable {
     }
   }
 
-  static let rows: [Row] = envelope + service + parties + exchange + amounts + ending + tls
+  static let rows: [Row] =
+    envelope + service + parties + exchange + amounts + ending + tls
+    + FieldTable.health
 
   /// The names as bytes.
   static let jsonKeys = rows.map { Array($0.name.utf8) }
@@ -37,7 +39,7 @@ enum FieldTable {
     Row(.rawLength, "raw_len", .size, "Bytes of the message as received"),
     Row(.frame, "frame", .text, "How the message was framed: udp, octet, lf, nul, file"),
     Row(.truncated, "truncated", .text, "none, source_suspected, source_certain or collector"),
-    Row(.kind, "kind", .text, "http, tcp, unparsed, or what the collector itself wrote"),
+    Row(.kind, "kind", .text, "What it is about: http, tcp, udp_session, tls_error, … (see Kinds)"),
     Row(.sourceID, "source.id", .text, "Configured name of the source"),
     Row(.sourceTransport, "source.transport", .text, "udp, tcp, tls, unix, file, stdin"),
     Row(.sourcePeerIP, "source.peer_ip", .address, "Address the message came from"),
@@ -54,11 +56,20 @@ enum FieldTable {
     Row(.syslogMsgID, "syslog.msgid", .text, "Message id"),
     Row(.syslogSD, "syslog.sd", .text, "Structured data, as received"),
     Row(.parserFormat, "parser.format", .text, "Name of the format that fitted"),
-    Row(.parserFormatHash, "parser.format_hash", .text, "Hash of the compiled format"),
+    Row(.parserFormatHash, "parser.format_hash", .text, "SHA-256 of the compiled format, as blocks keep it"),
     Row(.parseStatus, "parse.status", .text, "ok, partial, ambiguous or failed"),
-    Row(.parseError, "parse.error", .text, "What did not fit"),
+    Row(.parseError, "parse.error", .text, "What did not fit (see Parsing)"),
     Row(.parseOffset, "parse.offset", .integer, "Byte offset where the line stopped fitting"),
     Row(.message, "message", .text, "What follows the syslog header, where no format fits it"),
+    Row(.action, "action", .text, "What was done: started, stopped, source, loss, heartbeat, …"),
+    Row(
+      .logLevel, "log.level", .text, "Level of a line of the error log: emerg, alert, crit, error, warn, …"),
+    Row(.lbThread, "lb.tid", .integer, "Thread id of the load balancer"),
+    Row(.lossLayer, "loss.layer", .text, "Where messages were lost: kernel_udp, haproxy_ring, …"),
+    Row(.lossCount, "loss.count", .integer, "How many messages were lost"),
+    Row(.lossSource, "loss.source", .text, "Whose messages were lost"),
+    Row(.lossFrom, "loss.from", .time, "The last moment at which none was known to be lost"),
+    Row(.lossTo, "loss.to", .time, "When the loss was known"),
   ]
 
   private static let service: [Row] = [
@@ -96,6 +107,7 @@ enum FieldTable {
     Row(.localEndpoint, "local.endpoint", .text, "The same where it is not an IP address and port"),
     Row(.serverIP, "server.ip", .address, "Server's address"),
     Row(.serverPort, "server.port", .integer, "Server's port"),
+    Row(.transport, "net.transport", .text, "Transport protocol of the session (Nginx $protocol)"),
     Row(.user, "user", .text, "User name given by HTTP authentication"),
   ]
 
@@ -206,15 +218,6 @@ enum FieldTable {
 }
 
 extension Field {
-  /// The table of all fields as Markdown, for the manual.
-  public static var markdown: String {
-    var text = "| Field | Type | Meaning |\n|---|---|---|\n"
-    for field in allCases {
-      text += "| `\(field.name)` | \(field.type.rawValue) | \(field.meaning) |\n"
-    }
-    return text
-  }
-
   /// The field whose name looks most like `name`; nil when none comes near. For error messages.
   public static func nearest(to name: String) -> Field? {
     Spelling.nearest(to: name, among: allCases.map(\.name)).flatMap { Field($0) }

@@ -8,7 +8,7 @@ public enum Product: String, Sendable, CaseIterable {
     switch name.prefix(while: { $0 != "/" && $0 != ":" }) {
     case "haproxy": self = .haproxy
     case "nginx": self = .nginx
-    case "envoy", "istio": self = .envoy
+    case "envoy", "istio", "contour": self = .envoy
     default: return nil
     }
   }

@@ -11,13 +11,41 @@ public struct SlotMeaning: Sendable {
   public let name: String
   let column: ColumnType
   let unit: Unit
+  let syntax: Syntax
+  /// It holds headers of which only the configuration could tell whether they are the request's or the response's.
+  let isOfUnknownCapture: Bool
+  /// How the load balancer prints the time that this is, where no column type is made for it.
+  private let stampFormat: StampFormat?
 
   /// The meaning of `slot`, by its name, column and unit.
   public init(_ slot: Slot) {
     name = slot.name
     column = slot.column
     unit = slot.unit
-    field = Field(slot.name) ?? Self.spellings[slot.name]
+    syntax = slot.syntax
+    isOfUnknownCapture = slot.name.hasPrefix(Field.httpCaptures.name)
+    if let (field, format) = Self.stamp(slot.name) {
+      self.field = field
+      stampFormat = format
+    } else {
+      field = Field(slot.name) ?? Self.spellings[slot.name]
+      stampFormat = nil
+    }
+  }
+
+  /// The times that keep their spelling, because it says how they are printed.
+  private static func stamp(_ name: String) -> (Field, StampFormat)? {
+    if name == "$error_time" { return StampFormat("%Y/%m/%d %H:%M:%S").map { (.timeEnd, $0) } }
+    guard name.first == "%", let open = name.firstIndex(of: "(") else { return nil }
+    let field: Field
+    switch name[name.index(after: name.startIndex)..<open] {
+    case "START_TIME", "START_TIME_LOCAL": field = .timeStart
+    case "EMIT_TIME", "EMIT_TIME_LOCAL": field = .timeEnd
+    default: return nil
+    }
+    guard let close = name.lastIndex(of: ")"), let format = StampFormat(name[name.index(after: open)..<close])
+    else { return nil }
+    return (field, format)
   }
 
   /// Slots that keep the load balancer's spelling because their bytes say more than the field alone.
@@ -26,6 +54,10 @@ public struct SlotMeaning: Sendable {
     "%ft": .lbFrontend,
     // Attempts, of which the first is no retry.
     "%UPSTREAM_REQUEST_ATTEMPT_COUNT%": .retries,
+    // Nginx's error log has it.
+    "$tid": .lbThread,
+    // TCP or UDP.
+    "$protocol": .transport,
   ]
 
   /// The value that `bytes` spell.
@@ -35,17 +67,47 @@ public struct SlotMeaning: Sendable {
   public func value(of bytes: ByteView, _ context: EventContext) -> Value {
     if bytes.isEmpty { return .null(.empty) }
     if bytes.count == 1, bytes[0] == UInt8(ascii: "-") { return .null(.dash) }
+    if syntax == .json { return jsonValue(bytes, context) }
+    if isNothing(bytes) { return .null(bytes.isWord("null") ? .empty : .absent) }
+    if isEmptyInQuotes(bytes) { return .null(.empty) }
     return typed(bytes, context) ?? .text(TextRange(start: 0, count: bytes.count))
+  }
+
+  /// HAProxy's `+Q` prints `""` for a number or an address that is missing, and those that are there without quotes.
+  private func isEmptyInQuotes(_ bytes: ByteView) -> Bool {
+    guard syntax == .token, bytes.count == 2, bytes[0] == UInt8(ascii: "\""), bytes[1] == bytes[0] else {
+      return false
+    }
+    switch column {
+    case .integer, .hexInteger, .hexAddress: return true
+    default: return false
+    }
+  }
+
+  private func jsonValue(_ bytes: ByteView, _ context: EventContext) -> Value {
+    if bytes.isWord("null") { return .null(.empty) }
+    let quote = UInt8(ascii: "\"")
+    guard bytes[0] == quote, bytes.count > 1, bytes[bytes.count - 1] == quote else {
+      return typed(bytes, context) ?? .text(TextRange(start: 0, count: bytes.count))
+    }
+    let inner = bytes[1, bytes.count - 1]
+    if inner.isEmpty { return .null(.empty) }
+    if inner.count == 1, inner[0] == UInt8(ascii: "-") { return .null(.dash) }
+    switch typed(inner, context) {
+    case .text(let range): return .text(TextRange(start: Int(range.start) + 1, count: Int(range.count)))
+    case let value?: return value
+    case nil: return .text(TextRange(start: 1, count: inner.count))
+    }
   }
 
   private func typed(_ bytes: ByteView, _ context: EventContext) -> Value? {
     guard let field else { return extra(bytes) }
     switch field.type {
     case .integer, .status: return integer(bytes, field)
-    case .size: return Number(bytes)?.whole.map { .size($0) }
+    case .size: return number(bytes).map { .size($0) }
     case .duration: return duration(bytes)
     case .time: return time(bytes, context)
-    case .address: return Address(bytes).map { .address($0) }
+    case .address: return address(bytes)
     case .flag: return Self.flag(bytes)
     case .text, .list: return text(bytes, field)
     }
@@ -54,11 +116,12 @@ public struct SlotMeaning: Sendable {
   /// Beside the fields, numbers are known by their column only.
   private func extra(_ bytes: ByteView) -> Value? {
     switch column {
-    case .integer, .plusInteger:
-      guard let number = Number(bytes)?.whole else { return nil }
+    case .integer, .plusInteger, .hexInteger:
+      guard let number = number(bytes) else { return nil }
       return switch unit {
       case .bytes: .size(number)
       case .none: .integer(number)
+      case .hashEscapes, .backslashEscapes, .hashAndBackslashEscapes, .cborItem: .integer(number)
       default: duration(bytes)
       }
     case .decimal: return unit == .none ? nil : duration(bytes)
@@ -67,9 +130,24 @@ public struct SlotMeaning: Sendable {
   }
 
   private func integer(_ bytes: ByteView, _ field: Field) -> Value? {
-    guard let number = Number(bytes)?.whole else { return nil }
+    guard let number = number(bytes) else { return nil }
     if field == .retries, name != field.name { return .integer(max(0, number - 1)) }
     return .integer(number)
+  }
+
+  /// A whole number, by the column.
+  private func number(_ bytes: ByteView) -> Int64? {
+    if column == .hexInteger { return Digits.hexadecimal(bytes) }
+    return Number(bytes)?.whole
+  }
+
+  private func address(_ bytes: ByteView) -> Value? {
+    if column == .hexAddress, let value = ValueCodec.parse(bytes, as: .hexAddress), value.kind > 1 {
+      let a = UInt64(bitPattern: value.a)
+      if value.kind == 2 { return .address(Address(ipv4: UInt32(truncatingIfNeeded: a))) }
+      return .address(Address(ipv6: a, UInt64(bitPattern: value.b)))
+    }
+    return Address(bytes).map { .address($0) }
   }
 
   private func duration(_ bytes: ByteView) -> Value? {
@@ -83,19 +161,22 @@ public struct SlotMeaning: Sendable {
     case .seconds: 1_000_000_000
     case .microseconds: 1_000
     case .nanoseconds: 1
-    case .milliseconds, .none, .bytes: 1_000_000
+    default: 1_000_000
     }
   }
 
   private func time(_ bytes: ByteView, _ context: EventContext) -> Value? {
     if let stamp = stamp(bytes) { return .time(context.resolve(stamp).nanoseconds) }
+    if column == .hexInteger { return Digits.hexadecimal(bytes).map { .time($0 &* nanosecondsPerUnit) } }
     guard unit != .none, let number = Number(bytes) else { return nil }
+    if unit.isSpelling { return number.scaled(by: 1_000_000_000).map { .time($0) } }
     return number.scaled(by: nanosecondsPerUnit).map { .time($0) }
   }
 
   /// The stamp that `bytes` spell, for columns that hold one.
   func stamp(_ bytes: ByteView) -> Stamp? {
-    switch column {
+    if let stampFormat { return stampFormat.read(bytes) }
+    return switch column {
     case .clfTime: Stamp(clf: bytes)
     case .isoTime: Stamp(iso: bytes)
     case .syslogTime: Stamp(syslog: bytes)
@@ -114,6 +195,8 @@ public struct SlotMeaning: Sendable {
     case 2: bytes.text == "on" ? .flag(true) : nil
     case 4: bytes.text == "true" ? .flag(true) : nil
     case 5: bytes.text == "false" ? .flag(false) : nil
+    // HAProxy's `backup server`.
+    case 7: bytes.isWord("backup ") ? .flag(true) : nil
     default: nil
     }
   }

@@ -30,3 +30,10 @@ public enum Spelling {
     return last[b.count]
   }
 }
+
+extension Spelling {
+  /// In how many insertions, deletions, replacements and swaps of neighbours two words differ.
+  public static func distance(_ one: String, _ other: String) -> Int {
+    distance(Array(one.utf8), Array(other.utf8))
+  }
+}

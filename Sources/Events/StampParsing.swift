@@ -33,21 +33,34 @@ extension Stamp {
     if scanner.skip("Z") {
       offset = 0
     } else if !scanner.atEnd {
-      guard let zone = scanner.zone(colon: true) else { return nil }
+      guard let zone = scanner.zone(colon: nil) else { return nil }
       offset = zone
     }
     guard scanner.atEnd, isDate else { return nil }
   }
 
-  /// Reads `Mon dd HH:MM:SS` (RFC 3164); the day may be padded by a zero.
+  /// Reads `Mon dd HH:MM:SS` (RFC 3164); the day may be padded by a blank, a zero or not at all, a year may stand behind
+  /// the day or at the end, and the seconds may have a fraction.
   public init?(syslog text: ByteView) {
     var scanner = StampScanner(text)
     guard let month = scanner.month(), scanner.skip(" ") else { return nil }
     let padded = scanner.skip(" ")
-    guard let day = scanner.number(padded ? 1 : 2), scanner.skip(" "), let second = scanner.clock(),
-      scanner.atEnd
+    guard let day = padded ? scanner.number(1) : scanner.number(2) ?? scanner.number(1), scanner.skip(" ")
     else { return nil }
-    self.init(year: nil, month: month, day: day, second: second, nanosecond: 0, offset: nil)
+    var year = scanner.number(4)
+    if year != nil, !scanner.skip(" ") { return nil }
+    guard let second = scanner.clock() else { return nil }
+    var nanosecond = 0
+    if scanner.skip(".") {
+      guard let fraction = scanner.fraction(1...9) else { return nil }
+      nanosecond = fraction
+    }
+    if year == nil, scanner.skip(" ") {
+      guard let last = scanner.number(4) else { return nil }
+      year = last
+    }
+    guard scanner.atEnd else { return nil }
+    self.init(year: year, month: month, day: day, second: second, nanosecond: nanosecond, offset: nil)
     guard isDate else { return nil }
   }
 
@@ -57,7 +70,7 @@ extension Stamp {
 }
 
 /// Reads the parts of a stamp from front to back.
-private struct StampScanner {
+struct StampScanner {
   let text: ByteView
   var offset = 0
 
@@ -117,13 +130,48 @@ private struct StampScanner {
     return value
   }
 
-  /// `+hhmm`, `-hhmm`, or with a colon between, as seconds east of UTC.
-  mutating func zone(colon: Bool) -> Int? {
+  /// `+hhmm`, `-hhmm`, or with a colon between, as seconds east of UTC. With nil for `colon` either will do, and the
+  /// minutes may be missing.
+  mutating func zone(colon: Bool?) -> Int? {
     let sign: Int
     if skip("+") { sign = 1 } else if skip("-") { sign = -1 } else { return nil }
-    guard let hours = number(2), !colon || skip(":"), let minutes = number(2), hours < 24, minutes < 60 else {
-      return nil
-    }
+    guard let hours = number(2), hours < 24 else { return nil }
+    if colon == nil, atEnd { return sign * hours * 3600 }
+    let hasColon = skip(":")
+    guard colon ?? hasColon == hasColon, let minutes = number(2), minutes < 60 else { return nil }
     return sign * (hours * 3600 + minutes * 60)
+  }
+  /// A month's name, short or whole.
+  mutating func monthName() -> Int? {
+    let start = offset
+    guard let month = month() else { return nil }
+    let names = [
+      "January", "February", "March", "April", "May", "June", "July", "August", "September", "October",
+      "November",
+      "December",
+    ]
+    let rest = Array(names[month - 1].utf8.dropFirst(3))
+    if rest.withView({ text.count - offset >= $0.count && text.matches($0, at: offset) }) {
+      offset = start + 3 + rest.count
+    }
+    return month
+  }
+
+  /// A run of letters, one at least.
+  mutating func word() -> String? {
+    let start = offset
+    while offset < text.count, text[offset] | 0x20 >= UInt8(ascii: "a"),
+      text[offset] | 0x20 <= UInt8(ascii: "z")
+    {
+      offset += 1
+    }
+    return offset == start ? nil : text[start, offset].text
+  }
+
+  /// Digits, as many as there are.
+  mutating func integer() -> Int? {
+    let start = offset
+    while offset < text.count, text[offset] &- UInt8(ascii: "0") < 10, offset - start < 15 { offset += 1 }
+    return offset == start ? nil : Digits.decimal(text[start, offset]).map { Int($0) }
   }
 }

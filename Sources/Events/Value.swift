@@ -6,19 +6,28 @@ public enum NullReason: UInt8, BitwiseCopyable, Sendable, CaseIterable {
   case absent
   /// `-` was logged.
   case dash
-  /// Nothing was logged: `""`, or nothing between two separators.
+  /// Nothing was logged: `""`, nothing between two separators, or `null` in JSON.
   case empty
   /// `-1` was logged for a phase that the request never came to.
   case notReached
+  /// No format fitted the line, so nobody can say what it holds.
+  case unparsed
 
-  /// The name in output: `absent`, `dash`, `empty`, `not_reached`.
+  /// The name in expressions and output: `absent_in_format`, `dash`, `empty`, `not_reached`, `unparsed`.
   public var name: String {
     switch self {
-    case .absent: "absent"
+    case .absent: "absent_in_format"
     case .dash: "dash"
     case .empty: "empty"
     case .notReached: "not_reached"
+    case .unparsed: "unparsed"
     }
+  }
+
+  /// The reason of that name; nil when there is none.
+  public init?(_ name: some StringProtocol) {
+    guard let reason = Self.allCases.first(where: { $0.name == name }) else { return nil }
+    self = reason
   }
 }
 
@@ -56,5 +65,13 @@ public enum Value: Equatable, Sendable, BitwiseCopyable {
   /// Whether there is no value.
   public var isNull: Bool {
     if case .null = self { true } else { false }
+  }
+
+  /// The line says nothing of the field: its format does not have it, or no format fitted.
+  public var isMissing: Bool {
+    switch self {
+    case .null(.absent), .null(.unparsed): true
+    default: false
+    }
   }
 }

@@ -1,0 +1,31 @@
+/// The fields of what happens to servers, proxies and logs rather than to requests.
+extension FieldTable {
+  static let health: [Row] = [
+    Row(.lbProxy, "lb.proxy", .text, "Proxy (frontend, backend or both) that the message is about"),
+    Row(.lbBackup, "lb.backup", .flag, "The server is a backup server"),
+    Row(.lbChange, "lb.change", .text, "What happened to the server or proxy, in the load balancer's words"),
+    Row(.lbCause, "lb.cause", .text, "Why, in the load balancer's words"),
+    Row(.lbVia, "lb.via", .text, "The server whose state this one follows, as backend/server"),
+    Row(.lbAction, "lb.action", .text, "maint, drain, ready, start, stop, pause, resume or limit"),
+    Row(.lbForced, "lb.forced", .flag, "An administrator asked for it"),
+    Row(.lbCapacity, "lb.capacity", .text, "What the backend has left, in the load balancer's words"),
+    Row(.lbActiveLeft, "lb.active_left", .integer, "Active servers that the backend has left"),
+    Row(.lbBackupLeft, "lb.backup_left", .integer, "Backup servers that the backend has left"),
+    Row(.lbOnBackup, "lb.on_backup", .flag, "Nothing but backup servers is left"),
+    Row(.lbSessions, "lb.sessions", .integer, "Sessions that were active on the server"),
+    Row(.lbRequeued, "lb.requeued", .integer, "Sessions put into the queue again"),
+    Row(.lbQueued, "lb.queued", .integer, "Sessions in the queue"),
+    Row(.lbFrontendTotal, "lb.frontend_total", .integer, "Connections that the frontend ever took"),
+    Row(.lbBackendTotal, "lb.backend_total", .integer, "Connections that the backend ever took"),
+    Row(.healthCheck, "health.check", .text, "Which check: health or agent"),
+    Row(.healthResult, "health.result", .text, "succeeded, conditionally succeeded or failed"),
+    Row(.healthStateOld, "health.state_old", .text, "State before: up, down, drain or maint"),
+    Row(.healthStateNew, "health.state_new", .text, "State since: up, down, stopping, drain or maint"),
+    Row(.healthReason, "health.reason", .text, "What the check found, in words"),
+    Row(.healthCode, "health.code", .integer, "Code that the check got (HTTP status, …)"),
+    Row(.healthInfo, "health.info", .text, "Further information of the check"),
+    Row(.healthDuration, "health.duration", .duration, "How long the check took"),
+    Row(.healthLevel, "health.level", .integer, "Checks that count toward the present state"),
+    Row(.healthLevelMost, "health.level_most", .integer, "How many count at most"),
+  ]
+}
