@@ -23,23 +23,37 @@ public enum ShippedFormats {
     nginx("nginx/main", combined + #" "$http_x_forwarded_for""#),
     nginx("nginx/ingress", ingress),
     nginx("nginx/combined", combined),
+    nginx("nginx/ingress-stream", ingressStream),
+    nginx("nginx/stream-proxy", stream + streamProxy),
+    nginx("nginx/stream", stream),
+    Entry(name: NginxErrors.name, string: nginxError) { (_, _) throws(FormatError) in NginxErrors.templates },
     envoy("istio/default", istio),
     envoy("envoy/default", envoyDefault),
-    haproxy("haproxy/default", "Connect from %ci:%cp to %fi:%fp (%f/%[stele.mode])"),
-    haproxy("haproxy/error", "%ci:%cp [%t] %f/%[stele.bind]: %[stele.error]"),
+    json("istio/json", istioJSON),
+    json("contour/json", contourJSON),
+    haproxy("haproxy/httpclient", httpclient),
+    Entry(name: "haproxy/default", string: "Connect from %ci:%cp to %fi:%fp (%f/%[stele.mode])") { _, _ in
+      HAProxyMessages.opened
+    },
+    Entry(name: "haproxy/error", string: "%ci:%cp [%t] %f/%[stele.bind]: %[stele.error]") { _, _ in
+      HAProxyMessages.failed
+    },
+    Entry(name: "haproxy/messages", string: "Server %b/%s …") { _, _ in HAProxyMessages.states },
   ]
 
   /// The templates of the format called `name`. An unknown name is an error that tells the nearest known one.
   public static func named(_ name: String) throws(FormatError) -> [Template] {
-    guard let entry = entries.first(where: { $0.name == name }) else {
+    guard let entry = entries.first(where: { $0.name == synonyms[name, default: name] }) else {
       let names = entries.map(\.name)
-      let near = Spelling.nearest(to: name, among: names).map { "did you mean \($0)? " } ?? ""
+      let near =
+        Spelling.nearest(to: name, among: names).map { "did you mean \($0)? There are " } ?? "there are "
       throw FormatError(
         .unknown, at: 0, in: name,
-        "no such format; \(near)There are auto, none, \(names.joined(separator: ", ")), "
+        "no such format; \(near)auto, none, \(names.joined(separator: ", ")), "
           + "and haproxy:'STRING', nginx:'STRING', envoy:'STRING'")
     }
-    return try entry.compile(entry.string, entry.name)
+    let templates = try entry.compile(entry.string, entry.name)
+    return Product(format: name) == .haproxy ? HAProxyMessages.adding(to: templates) : templates
   }
 
   /// The templates of all formats, in the order of `entries`.
@@ -63,6 +77,17 @@ public enum ShippedFormats {
     }
   }
 
+  private static func json(_ name: String, _ string: String) -> Entry {
+    Entry(name: name, string: string) { (string, name) throws(FormatError) in
+      try EnvoyFormat.compile(json: EnvoyJSON(parsing: string), name: name)
+    }
+  }
+
+  /// Names that mean another format.
+  private static let synonyms = [
+    "contour": "envoy/default", "contour/default": "envoy/default", "istio": "istio/default",
+  ]
+
   // MARK: The strings
 
   // HAProxy src/log.c.
@@ -72,6 +97,9 @@ public enum ShippedFormats {
   private static let httpslogTail =
     " %[fc_err]/%[ssl_fc_err,hex]/%[ssl_c_err]/%[ssl_c_ca_err]/%[ssl_fc_is_resumed] "
     + "%[ssl_fc_sni]/%sslv/%sslc"
+  // What HAProxy's own client asks for: certificates' status, what Lua scripts want.
+  private static let httpclient =
+    "%ci:%cp [%tr] %ft -/- %TR/%Tw/%Tc/%Tr/%Ta %ST %B %CC %CS %tsc %ac/%fc/%bc/%sc/%rc %sq/%bq %hr %hs %{+Q}r"
   private static let clf =
     #"%{+Q}o %{-Q}ci - - [%trg] %r %ST %B "" "" %cp %ms %ft %b %s %TR %Tw %Tc %Tr %Ta %tsc "#
     + "%ac %fc %bc %sc %rc %sq %bq %CC %CS %hrl %hsl"
@@ -86,6 +114,19 @@ public enum ShippedFormats {
   private static let ingress =
     combined + " $request_length $request_time [$proxy_upstream_name] [$proxy_alternative_upstream_name] "
     + "$upstream_addr $upstream_response_length $upstream_response_time $upstream_status $req_id"
+
+  // nginx, ngx_stream_log_module (documentation); ingress-nginx `log-format-stream`.
+  private static let stream =
+    "$remote_addr [$time_local] $protocol $status $bytes_sent $bytes_received $session_time"
+  private static let streamProxy =
+    #" "$upstream_addr" "$upstream_bytes_sent" "$upstream_bytes_received" "$upstream_connect_time""#
+  private static let ingressStream =
+    "[$remote_addr] [$time_local] $protocol $status $bytes_sent $bytes_received $session_time"
+
+  // nginx, ngx_log.c: no format string, this is what the lines look like.
+  private static let nginxError =
+    #"YYYY/MM/DD HH:MM:SS [level] pid#tid: *cid message, client: …, server: …, request: "…", "#
+    + #"upstream: "…", host: "…", referrer: "…""#
 
   // Envoy, access log usage; Istio, pilot/pkg/model/telemetry_logging.go.
   private static let envoyRequest =
@@ -102,4 +143,27 @@ public enum ShippedFormats {
     + envoyTraffic
     + " %UPSTREAM_CLUSTER_RAW% %UPSTREAM_LOCAL_ADDRESS% %DOWNSTREAM_LOCAL_ADDRESS% "
     + "%DOWNSTREAM_REMOTE_ADDRESS% %REQUESTED_SERVER_NAME% %ROUTE_NAME%\n"
+
+  // Istio, pilot/pkg/model/telemetry_logging.go; Contour, apis/projectcontour/v1alpha1/accesslog.go.
+  private static let sharedJSON =
+    #""authority":"%REQ(:AUTHORITY)%","bytes_received":"%BYTES_RECEIVED%","bytes_sent":"%BYTES_SENT%","#
+    + #""downstream_local_address":"%DOWNSTREAM_LOCAL_ADDRESS%","#
+    + #""downstream_remote_address":"%DOWNSTREAM_REMOTE_ADDRESS%","duration":"%DURATION%","#
+    + #""method":"%REQ(:METHOD)%","path":"%REQ(X-ENVOY-ORIGINAL-PATH?:PATH)%","protocol":"%PROTOCOL%","#
+    + #""request_id":"%REQ(X-REQUEST-ID)%","requested_server_name":"%REQUESTED_SERVER_NAME%","#
+    + #""response_code":"%RESPONSE_CODE%","response_flags":"%RESPONSE_FLAGS%","#
+    + #""upstream_host":"%UPSTREAM_HOST%","upstream_local_address":"%UPSTREAM_LOCAL_ADDRESS%","#
+    + #""upstream_service_time":"%RESP(X-ENVOY-UPSTREAM-SERVICE-TIME)%","#
+    + #""user_agent":"%REQ(USER-AGENT)%","x_forwarded_for":"%REQ(X-FORWARDED-FOR)%","#
+  private static let istioJSON =
+    "{" + sharedJSON
+    + #""connection_termination_details":"%CONNECTION_TERMINATION_DETAILS%","#
+    + #""response_code_details":"%RESPONSE_CODE_DETAILS%","route_name":"%ROUTE_NAME%","#
+    + #""start_time":"%START_TIME%","upstream_cluster":"%UPSTREAM_CLUSTER_RAW%","#
+    + #""upstream_transport_failure_reason":"%UPSTREAM_TRANSPORT_FAILURE_REASON%"}"#
+  private static let contourJSON =
+    "{" + sharedJSON
+    + #""@timestamp":"%START_TIME%","grpc_status":"%GRPC_STATUS%","#
+    + #""grpc_status_number":"%GRPC_STATUS_NUMBER%","uber_trace_id":"%REQ(UBER-TRACE-ID)%","#
+    + #""upstream_cluster":"%UPSTREAM_CLUSTER%"}"#
 }

@@ -7,17 +7,24 @@ public enum SyslogHeaders {
   ///
   /// The forms are RFC 5424 (with and without message, with and without byte order mark); RFC 3164 with its
   /// own stamp or an RFC 3339 one, with or without host, tag and process id, as HAProxy (`local`, `rfc3164`,
-  /// `timed`, `iso`), Nginx and relays send it, and as it stands in files, without priority; and a priority
-  /// alone (`priority`, `short`). The message is the slot `message`, which may be anything.
+  /// `timed`, `iso`), Nginx and relays send it, and as it stands in files, without priority; tag and process
+  /// id without a stamp (`haproxy[14389]: `, as manuals print lines); and a priority alone (`priority`,
+  /// `short`). The message is the slot `message`, which may be anything.
+  ///
+  /// A header may also end with the tag and its colon, nothing behind it. `structuredData` are the templates
+  /// that the structured data of RFC 5424 may have (`HAProxyFormat.compileStructuredData`).
   ///
   /// The forms overlap: a line belongs to the first whose body fits, or else to the first that fits at all.
-  public static func templates(around body: [Template]) -> [Template] {
+  public static func templates(around body: [Template], structuredData: [Template] = []) -> [Template] {
     let message = Slot(Field.message.name, .text, syntax: .any, alternatives: body)
-    var templates = structured(message)
+    var templates = structured(message, structuredData)
     for hasPriority in [true, false] {
       for stamp in [ColumnType.syslogTime, .isoTime] {
         for form in Form.allCases { templates.append(legacy(form, stamp, hasPriority, message)) }
       }
+    }
+    for hasPriority in [true, false] {
+      for isEmpty in [false, true] { templates.append(timeless(hasPriority, message, isEmpty)) }
     }
     var builder = HeaderBuilder()
     builder.addPriority()
@@ -27,7 +34,7 @@ public enum SyslogHeaders {
   }
 
   /// RFC 5424, section 6.
-  private static func structured(_ message: Slot) -> [Template] {
+  private static func structured(_ message: Slot, _ elements: [Template]) -> [Template] {
     var header = HeaderBuilder()
     header.addPriority()
     header.text("1 ")
@@ -35,7 +42,7 @@ public enum SyslogHeaders {
     for field in [Field.syslogHost, .syslogApp, .syslogProcID, .syslogMsgID] {
       header.add(Slot(field.name, .text, syntax: .token), " ")
     }
-    let data = Slot(Field.syslogSD.name, .text, syntax: .structuredData)
+    let data = Slot(Field.syslogSD.name, .text, syntax: .structuredData, alternatives: elements)
     var marked = header
     marked.add(data, " \u{FEFF}")
     marked.add(message, "")
@@ -55,6 +62,25 @@ public enum SyslogHeaders {
     case tagPID = "tag pid"
     case tag = "tag"
     case nothing = "time"
+    case hostTagPIDAlone = "host tag pid empty"
+    case hostTagAlone = "host tag empty"
+    case tagPIDAlone = "tag pid empty"
+    case tagAlone = "tag empty"
+
+    var hasHost: Bool {
+      switch self {
+      case .hostTagPID, .hostTag, .hostTagPIDAlone, .hostTagAlone: true
+      default: false
+      }
+    }
+
+    /// Nothing stands behind the colon.
+    var isEmpty: Bool {
+      switch self {
+      case .hostTagPIDAlone, .hostTagAlone, .tagPIDAlone, .tagAlone: true
+      default: false
+      }
+    }
   }
 
   private static func legacy(
@@ -63,21 +89,32 @@ public enum SyslogHeaders {
     var header = HeaderBuilder()
     if hasPriority { header.addPriority() }
     header.add(Slot(Field.syslogTime.name, stamp, syntax: .time), " ")
-    if form == .hostTagPID || form == .hostTag {
+    if form.hasHost {
       header.add(Slot(Field.syslogHost.name, .text, syntax: .host), " ")
     }
     let app = Slot(Field.syslogApp.name, .text, syntax: .tag)
     switch form {
-    case .hostTagPID, .tagPID:
+    case .hostTagPID, .tagPID, .hostTagPIDAlone, .tagPIDAlone:
       header.add(app, "[")
-      header.add(Slot(Field.syslogProcID.name, .text, syntax: .tag), "]: ")
-    case .hostTag, .tag:
-      header.add(app, ": ")
+      header.add(Slot(Field.syslogProcID.name, .text, syntax: .tag), form.isEmpty ? "]:" : "]: ")
+    case .hostTag, .tag, .hostTagAlone, .tagAlone:
+      header.add(app, form.isEmpty ? ":" : ": ")
     case .nothing: break
     }
-    header.add(message, "")
+    if !form.isEmpty { header.add(message, "") }
     let kind = stamp == .isoTime ? "iso" : "rfc3164"
     return header.template("\(kind) \(form.rawValue)\(hasPriority ? "" : " unranked")")
+  }
+
+  /// `tag[pid]: message`. The process id must be a number: other text has words and brackets before a colon,
+  /// too.
+  private static func timeless(_ hasPriority: Bool, _ message: Slot, _ isEmpty: Bool) -> Template {
+    var header = HeaderBuilder()
+    if hasPriority { header.addPriority() }
+    header.add(Slot(Field.syslogApp.name, .text, syntax: .tag), "[")
+    header.add(Slot(Field.syslogProcID.name, .text, syntax: .number), isEmpty ? "]:" : "]: ")
+    if !isEmpty { header.add(message, "") }
+    return header.template("tag pid\(isEmpty ? " empty" : "")\(hasPriority ? " untimed" : " bare")")
   }
 }
 
@@ -95,7 +132,7 @@ private struct HeaderBuilder {
 
   mutating func addPriority() {
     text("<")
-    add(Slot(Field.syslogPRI.name, .integer, syntax: .number), ">")
+    add(Slot(Field.syslogPRI.name, .integer, syntax: .priority), ">")
   }
 
   func template(_ name: String) -> Template {

@@ -15,6 +15,10 @@ enum Escaping {
   case bare
   /// Words joined by `, ` or ` : `, or nothing.
   case list
+  /// A time in a form of the user's, of the load balancer's making.
+  case stamp
+  /// A value of JSON: a quote in it that is not its own has a backslash before it.
+  case encoded
 }
 
 /// One variable part, before it is known what follows it.
@@ -39,7 +43,9 @@ struct TemplateBuilder {
 
   /// Adds a slot. Directly behind another, the two become one: nobody could say where one ends.
   mutating func append(_ piece: Piece) {
-    guard let last = pieces.last, literals[pieces.count].isEmpty else {
+    guard let last = pieces.last, literals[pieces.count].isEmpty,
+      ![.json, .optional].contains(last.slot.syntax)
+    else {
       pieces.append(piece)
       literals.append([])
       return
@@ -49,6 +55,12 @@ struct TemplateBuilder {
     pieces[pieces.count - 1] = Piece(
       slot: Slot(spelling, .text, syntax: isWord ? .token : .any),
       escaping: isWord ? .word : last.escaping == piece.escaping ? last.escaping : .none, spelling: spelling)
+  }
+
+  /// Several values, joined to one slot, and nothing else: every line would fit, and none of it be known.
+  var fitsAnything: Bool {
+    guard pieces.count == 1, literals.allSatisfy(\.isEmpty), pieces[0].escaping != .word else { return false }
+    return pieces[0].slot.name == pieces[0].spelling && pieces[0].spelling.dropFirst().contains("$")
   }
 
   /// Makes one slot of HAProxy's two lists of captures when the other has just been appended, and a blank.
@@ -64,7 +76,39 @@ struct TemplateBuilder {
 
   /// The templates: one, or two where a request line stands among blanks without quotes. Then only its own
   /// words tell where it ends, and what is not a whole request must be one word (`<BADREQ>`).
-  consuming func build(name: String) -> [Template] {
+  ///
+  /// `string` is what was compiled. Refused is what could not be written into a block: more than 1,024 slots, or a
+  /// literal, name or slot's name of more than 64 KiB.
+  consuming func build(name: String, of string: String) throws(FormatError) -> [Template] {
+    let templates = build(name: name)
+    for template in templates { try Self.check(template, string) }
+    return templates
+  }
+
+  private static let slotLimit = 1024
+  private static let textLimit = 65_536
+
+  private static func check(_ template: Template, _ string: String) throws(FormatError) {
+    let end = string.utf8.count
+    if template.slots.count > slotLimit {
+      throw FormatError(
+        .unsupported, at: end, in: string,
+        "\(template.slots.count) variable parts; a format may have \(slotLimit) at most")
+    }
+    let longest = template.literals.map(\.count).max() ?? 0
+    if longest > textLimit {
+      throw FormatError(
+        .unsupported, at: end, in: string,
+        "\(longest) bytes of text without a variable part; there may be \(textLimit) at most")
+    }
+    if template.name.utf8.count > textLimit
+      || template.slots.contains(where: { $0.name.utf8.count > textLimit })
+    {
+      throw FormatError(.unsupported, at: end, in: string, "a format may have \(textLimit) bytes at most")
+    }
+  }
+
+  private consuming func build(name: String) -> [Template] {
     let builder = self
     guard let place = builder.bareRequest else { return [builder.single(name)] }
     var words = builder
@@ -90,6 +134,9 @@ struct TemplateBuilder {
     }
   }
 
+  /// The one template of a part of a line.
+  consuming func whole(name: String) -> Template { single(name) }
+
   private consuming func single(_ name: String) -> Template {
     nameApart()
     var slots: [Slot] = []
@@ -112,7 +159,8 @@ struct TemplateBuilder {
         owners[name] = index
         continue
       }
-      let finer = pieces[index].slot.column == .decimal && pieces[owner].slot.column == .clfTime
+      let stamps: [ColumnType] = [.clfTime, .isoTime]
+      let finer = pieces[index].slot.column == .decimal && stamps.contains(pieces[owner].slot.column)
       let loser = finer ? owner : index
       owners[name] = finer ? index : owner
       var other = pieces[loser].spelling
@@ -126,6 +174,14 @@ struct TemplateBuilder {
     }
   }
 
+  /// Words without blanks that may hold whatever else ends them: a target with `;` in it before `;`.
+  private static let openWords: Set<String> = [
+    "%HU", "%HP", "%HPO", "%HQ", "%ID", "%[unique-id]", "%RESPONSE_CODE_DETAILS%", "%PROTOCOL%",
+    "%UPSTREAM_CLUSTER%", "%UPSTREAM_CLUSTER_RAW%", "%UPSTREAM_HOST%", "%UPSTREAM_REMOTE_ADDRESS%",
+    "%UPSTREAM_LOCAL_ADDRESS%", "%DOWNSTREAM_LOCAL_ADDRESS%", "%DOWNSTREAM_REMOTE_ADDRESS%",
+    "%DOWNSTREAM_DIRECT_REMOTE_ADDRESS%",
+  ]
+
   /// The syntax of a text whose end depends on what follows it.
   private func syntax(of index: Int) -> Syntax {
     let piece = pieces[index]
@@ -133,19 +189,26 @@ struct TemplateBuilder {
     guard let next = literal.first else {
       return switch piece.escaping {
       case .word: .token
-      case .printable, .bare, .list: .escaped
-      case .none, .backslash: .any
+      case .printable, .bare, .list, .stamp: .escaped
+      case .none, .backslash, .encoded: .any
       }
     }
     let hasQuote = literal.contains { $0 == UInt8(ascii: "\"") || $0 < 0x20 || $0 > 126 }
     switch piece.escaping {
-    case .word: return .token
+    case .word:
+      let ends = hasQuote || literal.contains(UInt8(ascii: " "))
+      return !ends && Self.openWords.contains(piece.spelling) ? .any : .token
     case .bare: return .escaped
     case .list:
       if hasQuote { return .escaped }
       return next == UInt8(ascii: " ") ? .list : next == UInt8(ascii: ",") ? .any : .escaped
     case .backslash: return next == UInt8(ascii: "\"") || next == UInt8(ascii: "]") ? .backslash : .any
     case .none: return .any
+    case .stamp:
+      if piece.spelling.utf8.contains(next) { return .any }
+      return next == UInt8(ascii: " ")
+        ? .token : isNumeric(next) || next == UInt8(ascii: ",") ? .any : .escaped
+    case .encoded: return hasQuote ? .escaped : .any
     case .printable:
       if hasQuote { return .escaped }
       return isLastBeforeQuote(index) ? .unquoted : .any

@@ -45,6 +45,13 @@ public struct FrameFlags: RawRepresentable, Hashable, Sendable, BitwiseCopyable 
     set { rawValue = rawValue & ~0x18 | newValue.rawValue &<< 3 }
   }
 
+  /// The same with another `truncation`.
+  @inlinable public func with(_ truncation: Truncation) -> FrameFlags {
+    var flags = self
+    flags.truncation = truncation
+    return flags
+  }
+
   /// Bit 5: the end of the frame was not seen here. The next message of the same peer continues it, or it is
   /// the last line of a file and no line feed follows.
   @inlinable public var unterminated: Bool {

@@ -11,7 +11,8 @@ import Testing
       ("haproxy:'100% sure %ci'", 4, "unexpected"),
       ("haproxy:'%5'", 1, "unexpected"), ("haproxy:'%(a b)ci'", 3, "unexpected"),
       ("haproxy:'%(a:int)ci'", 4, "unknown"),
-      ("haproxy:'%(a'", 1, "unfinished"), ("haproxy:'%{+json}o %(a)ci'", 10, "unsupported"),
+      ("haproxy:'%(a'", 1, "unfinished"), ("haproxy:'%{+cbor,+bin}o %(a)ci'", 15, "unsupported"),
+      ("haproxy:'%{+json}o %ci'", 0, "empty"),
       ("haproxy:'plain'", 0, "empty"),
       ("haproxy:'%{+Q}'", 5, "unfinished"), ("haproxy:'%[lua.f(\"]\")'", 1, "unfinished"),
       ("nginx:'$remote_addr $'", 14, "unfinished"), ("nginx:'${host'", 0, "unfinished"),
@@ -66,6 +67,11 @@ import Testing
     let bare = try FormatSpec.parse(#"haproxy:%ci:%cp\ [%t]"#)
     let quoted = try FormatSpec.parse("haproxy:'%ci:%cp [%t]'")
     #expect(bare.map(\.literals) == quoted.map(\.literals))
+    let own = try FormatSpec.parse(#"nginx:"$request" $status "$http_referer""#)
+    #expect(own.first?.literals == [#"""#, #"" "#, #" ""#, #"""#].map { Array($0.utf8) })
+    let first = try FormatSpec.parse(#"nginx:"$request" $status"#)
+    #expect(first.first?.literals == [#"""#, #"" "#, ""].map { Array($0.utf8) })
+    #expect(try FormatSpec.parse(#"nginx:"\"$host\" $status""#).first?.literals.first == [UInt8(ascii: "\"")])
     #expect(try FormatSpec.parse("none").isEmpty)
     #expect(try FormatSpec.parse("raw").isEmpty)
   }

@@ -89,7 +89,9 @@ import Testing
       for kind in ["haproxy", "nginx", "envoy"] {
         do {
           for template in try FormatSpec.parse("\(kind):\(string)") {
-            #expect(template.literals.dropFirst().dropLast().allSatisfy { !$0.isEmpty })
+            for (slot, literal) in zip(template.slots, template.literals.dropFirst()).dropLast() {
+              #expect(!literal.isEmpty || [.optional, .item, .json].contains(slot.syntax))
+            }
             #expect(Set(template.slots.map(\.name)).count == template.slots.count)
           }
         } catch {

@@ -106,8 +106,8 @@ import Testing
   }
 
   @Test(arguments: [
-    ("2001:db8::1:33317", "2001:db8::1", "33317"), ("::1:80", "::1", "80"), ("unix:1", "unix", "1"),
-    ("::ffff:192.0.2.7:443", "::ffff:c000:207", "443"),
+    ("2001:db8::1:33317", "2001:db8::1", "33317"), ("::1:80", "::1", "80"),
+    ("::ffff:192.0.2.7:443", "::ffff:192.0.2.7", "443"),
   ])
   func portsAreBehindTheLastColon(_ endpoint: String, _ ip: String, _ port: String) throws {
     let line =
@@ -117,6 +117,95 @@ import Testing
     #expect(fields[.clientIP] == ip)
     #expect(fields[.clientPort] == port)
     #expect(fields[.parseStatus] == "ok")
+  }
+
+  private static let head =
+    "192.0.2.1:5 [08/Mar/2026:10:11:12.345] fe~ be/s 0/0/1/2/3 200 100 - - ---- 1/1/0/0/0 0/0 "
+
+  @Test func aUnixClientHasNoAddress() throws {
+    let fields = try Reader("haproxy/httplog").fields(
+      Self.head.replacing("192.0.2.1:5", with: "unix:17") + #""GET / HTTP/1.1""#)
+    #expect(fields[.clientIP] == nil)
+    #expect(fields[.clientPort] == nil)
+    #expect(fields[.clientEndpoint] == "unix:17")
+    #expect(fields[.parseStatus] == "ok")
+  }
+
+  @Test(arguments: ["999.1.1.1", "1.2.3", "2001:db8", "::1::2", "-", "10.0.0.01"])
+  func whatIsNoAddressIsNotOK(_ address: String) throws {
+    let fields = try Reader("haproxy/httplog").fields(
+      Self.head.replacing("192.0.2.1", with: address) + #""GET / HTTP/1.1""#)
+    #expect(fields[.parseStatus] == (address == "-" || address == "10.0.0.01" ? "ok" : "partial"))
+    #expect(fields[.clientPort] == "5")
+    #expect(fields[.clientIP] == (address == "-" ? "dash" : address == "10.0.0.01" ? "10.0.0.1" : address))
+  }
+
+  @Test(
+    arguments: [
+      (#""GET /a"#, "partial", "/a"), (#""GET /a#2"#, "partial", "/a#2"), (#"""#, "partial", nil),
+      (#""GET /a HTTP/1.1"#, "partial", "/a"), (#""GET /a#22 HTTP/1.1""#, "ok", #"/a""#),
+      (#"{x|y} {z} "GET /a"#, "partial", "/a"),
+      (#"{x|y} {z"#, "failed", nil), (#""GET /a" b"#, "failed", nil), ("", "failed", nil),
+    ] as [(String, String, String?)])
+  func aLineCutOffWithinItsRequestIsPartial(_ tail: String, _ status: String, _ target: String?) throws {
+    let fields = try Reader("haproxy/httplog").read(Self.head + tail).fields
+    #expect(fields[.parseStatus] == status)
+    #expect(fields[.urlTarget] == target)
+    #expect(fields[.httpStatus] == (status == "failed" ? nil : "200"))
+  }
+
+  @Test(
+    arguments: [
+      ("", "ok"), ("{a} ", "ambiguous"), ("{} ", "ambiguous"), ("{a|b} ", "ambiguous"), ("{a} {b} ", "ok"),
+      ("{a|b} {} ", "ok"), ("{a} {b} {c} ", "failed"), ("{a{b} ", "failed"), ("{a\"b} ", "failed"),
+      ("{a}{b} ", "failed"),
+    ])
+  func blocksOfCapturesAreNoneOneOrTwo(_ blocks: String, _ status: String) throws {
+    let fields = try Reader("haproxy/httplog").read(Self.head + blocks + #""GET / HTTP/1.1""#).fields
+    #expect(fields[.parseStatus] == status)
+    #expect(fields[.urlPath] == (status == "failed" ? nil : "/"))
+  }
+
+  @Test func declaredCapturesLeaveNothingInDoubt() throws {
+    let captures = Captures(request: ["Host", "X-Request-ID", "X-Forwarded-For"], response: [])
+    let reader = try Reader("haproxy:'\(ShippedFormats.entries[1].string)'", captures: captures)
+    let fields = reader.fields(
+      Self.head + #"{ex.com|9b2e0c6a-6a3f-4f2e-9d58-0d3c5b1f7a11|192.0.2.9, 10.0.0.1} "GET / HTTP/1.1""#)
+    #expect(fields[.urlHost] == "ex.com")
+    #expect(fields[.idRequest] == "9b2e0c6a-6a3f-4f2e-9d58-0d3c5b1f7a11")
+    #expect(fields[.forwardedFor] == "192.0.2.9, 10.0.0.1")
+    #expect(fields[.parseStatus] == "ok")
+    // Three were declared.
+    #expect(reader.read(Self.head + #"{ex.com|x} "GET / HTTP/1.1""#).fields[.parseStatus] == "failed")
+  }
+
+  @Test func escapesStandForTheirBytesWhereHAProxyMakesThem() throws {
+    let fields = try Reader("haproxy/httplog").fields(
+      Self.head + #"{a#7Cb#7D#23#41#zz#2|x#C3#A9} {y} "GET /#22#09#E9?q=#23 HTTP/1.1""#)
+    // #41 would be `A`, which HAProxy never escapes: that `#` is one.
+    #expect(fields["http.req_headers.1"] == "a|b}##41#zz#2")
+    #expect(fields["http.req_headers.2"] == "x\u{e9}")
+    #expect(fields[.urlQuery] == "q=#")
+    #expect(fields.json.contains(#""url.target.base64":"LyIJ6T9xPSM=""#))
+  }
+
+  @Test func partsOfNoRequestAreNotReached() throws {
+    let reader = try Reader("haproxy:'%HM %HU %HV %ST'")
+    let fields = reader.fields("<BADREQ> <BADREQ> <BADREQ> 400")
+    #expect(fields[.httpMethod] == nil)
+    #expect(fields[.urlTarget] == nil)
+    #expect(fields[.httpVersion] == nil)
+    #expect(fields[.httpStatus] == "400")
+    #expect(reader.fields("GET /%3Ca%3E HTTP/0.9 200")[.httpVersion] == "0.9")
+  }
+
+  @Test func internalRequestsHaveNoServer() throws {
+    let fields = try Reader("haproxy/httpclient").fields(
+      Self.head.replacing("192.0.2.1:5", with: "-:-").replacing("be/s", with: "-/-")
+        + #""GET http://ocsp.example/ HTTP/1.1""#)
+    #expect(fields[.parserFormat] == "haproxy/httpclient")
+    #expect(fields[.clientIP] == "dash")
+    #expect(fields[.urlHost] == "ocsp.example")
   }
 
   @Test func minusOneIsNotReachedAndPlusIsAMark() throws {

@@ -24,7 +24,7 @@ import Testing
     let captures = Captures(request: ["Host", "User-Agent"], response: ["Content-Type"])
     let fields = try Reader("haproxy:'\(clf.string)'", captures: captures).fields(line)
     #expect(fields[.urlHost] == "ex.com")
-    #expect(fields[.userAgent] == "Moz #22q#22 #7Bx#7Cy#7D #231")
+    #expect(fields[.userAgent] == #"Moz "q" {x|y} #1"#)
     #expect(fields["http.resp_headers.content-type"] == "empty")
   }
 
@@ -34,14 +34,15 @@ import Testing
     let before30 = reader.fields(#"127.0.0.1|"be" % GET /p  HTTP/1.1 7F000001:D6D8 1795420376.267 /p end"#)
     #expect(before30[.urlQuery] == nil)
     #expect(before30[.httpVersion] == "1.1")
-    #expect(before30["%{+X}ci"] == "7F000001")
+    #expect(before30[.clientIP] == "127.0.0.1")
+    #expect(before30[.clientPort] == "55000")
     #expect(before30[.timeAccept] == "2026-11-23T07:52:56.267000000Z")
     let since30 = reader.fields(#"127.0.0.1|"be" % GET /p HTTP/1.1 7F000001:D6D8 1795420376.267 /p end"#)
     #expect(since30[.httpVersion] == "1.1")
     let query = reader.fields(
       #"127.0.0.1|"be" % GET /p ?a=b&c=#22d#22 HTTP/1.1 7F000001:D6E6 1795420376.267 /p?a=b&c=#22d#22 end"#)
-    #expect(query[.urlQuery] == "a=b&c=#22d#22")
-    #expect(query[.urlTarget] == "/p?a=b&c=#22d#22")
+    #expect(query[.urlQuery] == #"a=b&c="d""#)
+    #expect(query[.urlTarget] == #"/p?a=b&c="d""#)
   }
 
   @Test func nearlyEverythingQuoted() throws {
@@ -64,13 +65,47 @@ import Testing
     #expect(fields[.timeStart] == "2026-11-23T07:52:56.269000000Z")
   }
 
+  @Test func missingPortsAndHexadecimalAddressesAreEmptyQuotes() throws {
+    let ports = try Reader("haproxy:'%sp= %{+Q}bp} %ft-%{+Q}sc%% %B %{+X,+Q}si a=%{+Q,+X}sp'")
+    let missing = ports.fields(#"-= ""} fe53-0% 192 "" a="""#)
+    #expect(missing[.parseStatus] == "ok")
+    #expect(missing[.lbPort] == "empty")
+    #expect(missing[.serverIP] == "empty")
+    #expect(missing["%sp"] == "empty")
+    let there = ports.fields("20800= 57008} fe53-0% 192 7F000001 a=5140")
+    #expect(there[.parseStatus] == "ok")
+    #expect(there[.lbPort] == "57008")
+    #expect(there[.serverIP] == "127.0.0.1")
+  }
+
+  @Test func convertedAddressesAreAddresses() throws {
+    let reader = try Reader("haproxy:'%HV %[src,hex] %{+Q}[dst,hex]'")
+    let fields = reader.fields(#"HTTP/1.1 7F000001 "00000000000000000000000000000001""#)
+    #expect(fields[.parseStatus] == "ok")
+    #expect(fields[.clientIP] == "127.0.0.1")
+    #expect(fields[.localIP] == "::1")
+  }
+
+  @Test func targetsMayHoldWhatEndsThem() throws {
+    let target = try Reader("haproxy:'%HU;%TR - [%HQ %sc'")
+      .fields("http://abs.example/a;b=c?d;0 - [?d 1")
+    #expect(target[.urlTarget] == "http://abs.example/a;b=c?d")
+    #expect(target[.durationRequest] == "0")
+    let identifier = try Reader("haproxy:'%Tl] %[unique-id]:%fc=%b'")
+      .fields("23/Nov/2026:11:59:20 +0000] 7F000001:8D7A_6B042A98_0019:1=ok-b.1")
+    #expect(identifier[.idRequest] == "7F000001:8D7A_6B042A98_0019")
+    #expect(identifier[.connsFrontend] == "1")
+    let once = try Reader("haproxy:'%HP:%HPO %B'")
+    #expect(once.fields("/a:/a 5")[.parseStatus] == "ok")
+  }
+
   @Test func expressionsAreNotEscaped() throws {
     let reader = try Reader(
       #"haproxy:'{"ua":"%[capture.req.hdr(0)]","st":%ST,"q":"%HQ","hr":"%hr"}  '"#)
     let fields = reader.fields(
       #"{"ua":"Moz "q" {x|y} #1","st":200,"q":"","hr":"{Moz #22q#22 #7Bx#7Cy#7D #231}"} "#)
     #expect(fields["http.req_headers.1"] == #"Moz "q" {x|y} #1"#)
-    #expect(fields[.httpRequestHeaders] == "Moz #22q#22 #7Bx#7Cy#7D #231")
+    #expect(fields[.httpRequestHeaders] == #"Moz "q" {x|y} #1"#)
     let bad = reader.fields(#"{"ua":"-","st":400,"q":"<BADREQ>","hr":""} "#)
     #expect(bad["http.req_headers.1"] == "dash")
   }

@@ -47,7 +47,7 @@ import Testing
       + #"+0000] "#
       + #""GET /real HTTP/1.1" 401 5 "-" "-""#
     let fields = try Reader("nginx/combined").fields(line)
-    #expect(fields[.user] == #"x [01/Jan/2020:00:00:00 +0000] \x22GET /forged HTTP/1.1\x22 200 1"#)
+    #expect(fields[.user] == #"x [01/Jan/2020:00:00:00 +0000] "GET /forged HTTP/1.1" 200 1"#)
     #expect(fields[.urlTarget] == "/real")
     #expect(fields[.time] == "2026-01-01T00:00:00.000000000Z")
     #expect(fields[.outcome] == "denied")
@@ -86,7 +86,7 @@ import Testing
     let reader = try Reader(
       #"nginx:escape=json '{"ua":"$http_user_agent","u":$upstream_response_time,"s":$status,"h":"$host"}'"#)
     let fields = reader.fields(#"{"ua":"a\"b\\","u":,"s":200,"h":"x"}"#)
-    #expect(fields[.userAgent] == #"a\"b\\"#)
+    #expect(fields[.userAgent] == #"a"b\"#)
     #expect(fields[.upstreamResponse] == "empty")
     #expect(fields[.httpStatus] == "200")
     #expect(fields[.urlHost] == "x")
@@ -112,6 +112,32 @@ import Testing
     #expect(fields[.clientIP] == "2001:db8::1")
     #expect(fields[.clientPort] == "5000")
     #expect(fields[.localPort] == "80")
+  }
+
+  @Test(arguments: [";", "|", ",", "_", "Z", "}", "/"])
+  func stampsEndWhereTheyEnd(_ mark: String) throws {
+    let fields = try Reader("nginx:'${time_iso8601}\(mark)${status}\(mark)$host'")
+      .fields("2026-11-23T12:05:36+00:00\(mark)200\(mark)exa.mple")
+    #expect(fields[.parseStatus] == "ok")
+    #expect(fields[.timeEnd] == "2026-11-23T12:05:36.000000000Z")
+    #expect(fields[.httpStatus] == "200")
+    let envoy = try Reader("envoy:'%START_TIME%\(mark)%RESPONSE_CODE%\(mark)%PROTOCOL%'")
+      .fields("2026-11-23T12:05:36.123Z\(mark)200\(mark)HTTP/2")
+    #expect(envoy[.timeStart] == "2026-11-23T12:05:36.123000000Z")
+    #expect(envoy[.httpStatus] == "200")
+  }
+
+  @Test func portsOfUnixSocketsAreNothing() throws {
+    let joined = try Reader("nginx:'$remote_addr:$remote_port|$server_port|$status'").fields("unix::||200")
+    #expect(joined[.parseStatus] == "ok")
+    #expect(joined[.clientPort] == "empty")
+    let apart = try Reader(#"nginx:'{"k0":"$remote_port","k1":$server_port,"k2":"$status"}'"#)
+    let unix = apart.fields(#"{"k0":"","k1":,"k2":"200"}"#)
+    #expect(unix[.parseStatus] == "ok")
+    #expect(unix[.clientPort] == "empty")
+    #expect(unix[.localPort] == "empty")
+    #expect(unix[.httpStatus] == "200")
+    #expect(apart.fields(#"{"k0":"41282","k1":80,"k2":"200"}"#)[.clientPort] == "41282")
   }
 
   // MARK: Lines that Nginx 1.22 wrote
@@ -150,7 +176,7 @@ import Testing
     #expect(tried[.upstreamResponse] == "0.000, 0.010")
     #expect(tried[.lbServer] == "127.0.0.1:28200")
     #expect(tried[.retries] == "1")
-    #expect(tried[.userAgent] == #"Moz \"q\" \\ [a]"#)
+    #expect(tried[.userAgent] == #"Moz "q" \ [a]"#)
     #expect(tried[.user] == "empty")
     let broken = reader.fields(
       #"<190>Nov 23 08:04:00 lb1 nginx: "#
@@ -167,7 +193,7 @@ import Testing
     let line = Array(#"{"ua":"a\"b"#.utf8) + [0xC3, 0xA9, 0xFF] + Array(#"","s":200}"#.utf8)
     let (fields, printed) = reader.read(line)
     #expect(printed == line)
-    #expect(fields.json.contains(#""user_agent":"a\\\"bé\#u{FFFD}","user_agent.base64":"YVwiYsOp/w==""#))
+    #expect(fields.json.contains(#""user_agent":"a\"bé\#u{FFFD}","user_agent.base64":"YSJiw6n/""#))
   }
 
   @Test func realUpstreamLines() throws {
@@ -204,5 +230,89 @@ import Testing
     #expect(fields[.clientIP] == "127.0.0.1")
     let other = try Reader("haproxy:'%ci %r %ST %B'").fields(line)
     #expect(other[.urlTarget] == target)
+  }
+
+  @Test func sessionsOfTheStreamModule() throws {
+    let auto = try Reader("auto")
+    let plain = auto.fields("127.0.0.1 [23/Nov/2026:10:56:23 +0000] TCP 502 0 7 0.250")
+    #expect(plain[.parserFormat] == "nginx/stream")
+    #expect(plain[.kind] == "tcp")
+    #expect(plain[.httpStatus] == nil)
+    #expect(plain[.termRaw] == "502")
+    #expect(plain[.termActor] == "server")
+    #expect(plain[.termPhase] == "connect")
+    #expect(plain[.outcome] == "failure")
+    #expect(plain[.bytesIn] == "7")
+    #expect(plain[.durationTotal] == "250000000")
+    let denied = auto.fields("[::1] [23/Nov/2026:10:56:23 +0000] TCP 403 0 0 0.000")
+    #expect(denied[.parserFormat] == "nginx/ingress-stream")
+    #expect(denied[.outcome] == "denied")
+    let udp = auto.fields(
+      #"127.0.0.1 [23/Nov/2026:10:56:23 +0000] UDP 200 0 2 0.000 "127.0.0.1:1, 127.0.0.1:2" "0, 2" "0, 0" "-, 0.001""#
+    )
+    #expect(udp[.parserFormat] == "nginx/stream-proxy")
+    #expect(udp[.kind] == "udp_session")
+    #expect(udp[.retries] == "1")
+    #expect(udp[.lbServer] == "127.0.0.1:2")
+    #expect(udp[.upstreamConnect] == "-, 0.001")
+    #expect(udp[.outcome] == "success")
+  }
+
+  @Test func headersCookiesAndTraceContextHaveNames() throws {
+    let reader = try Reader(
+      #"nginx:'"$http_x_team" "$sent_http_content_type" "$cookie_sid" "$http_traceparent" $arg_x "$mine"'"#)
+    let fields = reader.fields(
+      #""blue" "text/html" "abc" "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01" 1 "m""#)
+    #expect(fields["http.req_headers.x-team"] == "blue")
+    #expect(fields["http.resp_headers.content-type"] == "text/html")
+    #expect(fields["http.req_cookie.sid"] == "abc")
+    #expect(fields[.idTrace] == "4bf92f3577b34da6a3ce929d0e0e4736")
+    #expect(fields[.idSpan] == "00f067aa0ba902b7")
+    #expect(fields["$arg_x"] == "1")
+    #expect(fields["$mine"] == "m")
+    let none = reader.fields(#""-" "-" "-" "-" - "-""#)
+    #expect(none["http.req_headers.traceparent"] == "dash")
+    #expect(none[.idTrace] == nil)
+  }
+
+  @Test func variablesAreTyped() throws {
+    let reader = try Reader(
+      "nginx:'$content_length $connection_time $ssl_protocol/$ssl_cipher $limit_req_status $gzip_ratio $tcpinfo_rtt "
+        + "$realip_remote_addr:$realip_remote_port $upstream_cache_status $https $pipe'")
+    let fields = reader.fields(
+      "12 1.250 TLSv1.3/TLS_AES_256_GCM_SHA384 PASSED 2.51 431 192.0.2.1:99 HIT on p")
+    #expect(fields[.bytesBodyIn] == "12")
+    #expect(fields[.durationTotal] == "1250000000")
+    #expect(fields[.tlsVersion] == "TLSv1.3")
+    #expect(fields[.tlsCipher] == "TLS_AES_256_GCM_SHA384")
+    #expect(fields["$limit_req_status"] == "PASSED")
+    #expect(fields["$tcpinfo_rtt"] == "431000")
+    #expect(fields[.peerIP] == "192.0.2.1")
+    #expect(fields[.peerPort] == "99")
+    #expect(fields[.cacheStatus] == "HIT")
+    #expect(fields[.parseStatus] == "ok")
+    let empty = reader.fields("- - -/- - - - -:- - - .")
+    #expect(empty[.tlsVersion] == "dash")
+    #expect(empty[.parseStatus] == "ok")
+  }
+
+  @Test func linesWithoutEscapesHoldAnything() throws {
+    let reader = try Reader(#"nginx:escape=none '$remote_addr|$http_user_agent|$status'"#)
+    let line = Array("127.0.0.1|a\nb".utf8) + [10, 0, 0xFF] + Array("|200".utf8)
+    let (fields, printed) = reader.read(line)
+    #expect(printed == line)
+    #expect(fields[.httpStatus] == "200")
+    #expect(reader.fields("127.0.0.1|x|404|200")[.userAgent] == "x|404")
+    #expect(reader.fields("127.0.0.1||200")[.userAgent] == "empty")
+  }
+
+  @Test func aBareNumberMayBeMissing() throws {
+    let reader = try Reader(
+      #"nginx:escape=json '{"cl":$content_length,"ut":$upstream_response_time,"u":"$uri","s":$status}'"#)
+    let fields = reader.fields(#"{"cl":,"ut":,"u":"","s":400}"#)
+    #expect(fields[.bytesBodyIn] == "empty")
+    #expect(fields[.upstreamResponse] == "empty")
+    #expect(fields[.parseStatus] == "ok")
+    #expect(reader.fields(#"{"cl":3,"ut":0.001, 0.002 : 0.003,"u":"/","s":200}"#)[.bytesBodyIn] == "3")
   }
 }

@@ -95,7 +95,7 @@ struct Fields {
 
   private static func text(_ value: Value, _ event: borrowing Event) -> String? {
     switch value {
-    case .null(.absent): nil
+    case .null where value.isMissing: nil
     case .null(let reason): reason.name
     case .integer(let number), .duration(let number), .size(let number): String(number)
     case .time(let moment): Timestamp.text(moment)

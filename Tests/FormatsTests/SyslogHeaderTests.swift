@@ -35,6 +35,7 @@ import Testing
       ("<6>2026-01-01T00:00:00.5+00:00 ", "2026-01-01T00:00:00.500000000Z", nil, nil, nil),
       ("2026-01-01T00:00:00.5+00:00 ", "2026-01-01T00:00:00.500000000Z", nil, nil, nil),
       ("Jan  1 00:00:00 lb1 haproxy[42]: ", "2026-01-01T00:00:00.000000000Z", "lb1", "haproxy", "42"),
+      ("haproxy[14389]: ", nil, nil, "haproxy", "14389"), ("<134>haproxy[1]: ", nil, nil, "haproxy", "1"),
       ("<134>", nil, nil, nil, nil), ("", nil, nil, nil, nil),
     ] as [(String, String?, String?, String?, String?)])
   func headersAreReadAndTheBodyInThem(
@@ -55,10 +56,104 @@ import Testing
     #expect(fields[.lbPID] == process)
   }
 
+  @Test(arguments: [
+    ("Jan 1 00:00:01", "2026-01-01T00:00:01.000000000Z"),
+    ("Jan  1 2025 00:00:01", "2025-01-01T00:00:01.000000000Z"),
+    ("Jan 01 2025 00:00:01", "2025-01-01T00:00:01.000000000Z"),
+    ("Jan  1 00:00:01 2025", "2025-01-01T00:00:01.000000000Z"),
+    ("Dec 31 23:59:59.123456", "2025-12-31T23:59:59.123456000Z"),
+    ("Dec 31 23:59:60", "2026-01-01T00:00:00.000000000Z"),
+    ("2026-01-01T00:00:01+0100", "2025-12-31T23:00:01.000000000Z"),
+    ("2026-01-01T00:00:01-05", "2026-01-01T05:00:01.000000000Z"),
+    ("2026-01-01T00:00:01.5", "2026-01-01T00:00:01.500000000Z"),
+  ])
+  func stampsMayBeSpelledOddly(_ stamp: String, _ time: String) throws {
+    for host in ["", "lb1 "] {
+      for tag in ["haproxy[42]: ", "haproxy: "] {
+        let fields = try Reader("nginx/combined", headers: true).fields(
+          "<134>\(stamp) \(host)\(tag)" + Self.body)
+        #expect(fields[.syslogTime] == time)
+        #expect(fields[.syslogApp] == "haproxy")
+        #expect(fields[.syslogHost] == (host.isEmpty ? nil : "lb1"))
+        #expect(fields[.parserFormat] == "nginx/combined")
+      }
+    }
+  }
+
+  @Test(arguments: [
+    "Jan  1 1:00:01", "Jan 32 00:00:01", "Foo  1 00:00:01", "Jan  1 00:00:61", "Jan   1 00:00:01",
+    "2026-02-30T00:00:00Z",
+    "2026-01-01T00:00:00+1", "Jan  1 00:01:60",
+  ])
+  func whatIsNoStampIsNoHeader(_ stamp: String) throws {
+    let line = "<134>\(stamp) lb1 haproxy: " + Self.body
+    let fields = try Reader("nginx/combined", headers: true).read(line).fields
+    #expect(fields[.syslogTime] == nil)
+    #expect(fields[.syslogPRI] == "134")
+    #expect(fields[.message] == String(line.dropFirst(5)))
+  }
+
+  @Test(arguments: ["<-1>", "<192>", "<013>", "<>", "<+1>", "<1000>", "< 1>", "<1"])
+  func whatIsNoPriorityIsNoHeader(_ text: String) throws {
+    let line = "\(text)Jan  1 00:00:01 lb1 haproxy: hello"
+    let fields = try Reader("nginx/combined", headers: true).read(line).fields
+    #expect(fields[.syslogPRI] == nil)
+    #expect(fields[.syslogHost] == nil)
+    #expect(fields[.message] == line)
+  }
+
+  @Test(arguments: [("haproxy[42]:", "42"), ("haproxy:", nil)] as [(String, String?)])
+  func aHeaderMayEndWithItsTag(_ tag: String, _ process: String?) throws {
+    for head in [
+      "<134>Jan  1 00:00:01 ", "<134>Jan  1 00:00:01 lb1 ", "Jan  1 00:00:01 ", "2026-01-01T00:00:01Z lb1 ",
+    ] {
+      let fields = try Reader("nginx/combined", headers: true).fields(head + tag)
+      #expect(fields[.syslogApp] == "haproxy")
+      #expect(fields[.syslogProcID] == process)
+      #expect(fields[.message] == nil)
+    }
+  }
+
+  @Test(arguments: ["haproxy[42]:", "<134>haproxy[42]:"])
+  func aHeaderMayBeATagWithItsProcess(_ line: String) throws {
+    let fields = try Reader("nginx/combined", headers: true).fields(line)
+    #expect(fields[.syslogApp] == "haproxy")
+    #expect(fields[.syslogProcID] == "42")
+    #expect(fields[.message] == nil)
+    #expect(fields[.parseStatus] == "failed")
+    let unknown = try Reader("nginx/combined", headers: true).fields(line + " hello")
+    #expect(unknown[.syslogProcID] == "42")
+    #expect(unknown[.message] == "hello")
+  }
+
+  @Test(arguments: [
+    "error[fatal]: x", "a[1 2]: x", "a b[1]: x", "a[1] x", "a[]: x", "a[1]:x", "<134>a[x]: y",
+  ])
+  func otherBracketsAreNoHeader(_ line: String) throws {
+    let fields = try Reader("nginx/combined", headers: true).read(line).fields
+    #expect(fields[.syslogApp] == nil)
+    #expect(fields[.message] == (line.hasPrefix("<") ? String(line.dropFirst(5)) : line))
+  }
+
+  @Test func theYearOfAnOldLineIsItsOwn() throws {
+    for (month, year) in [
+      ("Jun 14 12:00:00", "2018-06-14T12:00:00"), ("Jan  1 00:00:01", "2019-01-01T00:00:01"),
+    ] {
+      let inner = month.hasPrefix("Jun") ? "14/Jun/2018:12:00:00" : "31/Dec/2018:23:59:59"
+      let fields = try Reader("nginx/combined", headers: true).fields(
+        "<134>\(month) lb1 nginx: " + Self.body.replacing("31/Dec/2025:23:59:58", with: inner))
+      #expect(fields[.syslogTime] == "\(year).000000000Z")
+      #expect(fields[.timeQuality] == "explicit_tz")
+    }
+    let alone = try Reader("nginx/combined", headers: true).fields("<134>Jun 14 12:00:00 lb1 nginx: hello")
+    #expect(alone[.syslogTime] == "2026-06-14T12:00:00.000000000Z")
+    #expect(alone[.timeQuality] == "inferred_year")
+  }
+
   @Test func aBodyOfUnknownFormatIsTheMessage() throws {
     let fields = try Reader("auto", headers: true)
-      .fields("<129>Jan  1 00:00:01 lb1 haproxy[42]: backend be has no server available!")
-    #expect(fields[.message] == "backend be has no server available!")
+      .fields("<129>Jan  1 00:00:01 lb1 haproxy[42]: nothing that any format knows!")
+    #expect(fields[.message] == "nothing that any format knows!")
     #expect(fields[.kind] == "unparsed")
     #expect(fields[.parseStatus] == "failed")
     #expect(fields[.syslogHost] == "lb1")
@@ -73,8 +168,8 @@ import Testing
   }
 
   @Test func textWithoutAHeaderStaysWhole() throws {
-    let (fields, _) = try Reader("auto", headers: true).read("1 event dropped")
-    #expect(fields[.message] == "1 event dropped")
+    let (fields, _) = try Reader("auto", headers: true).read("1 event, dropped")
+    #expect(fields[.message] == "1 event, dropped")
     #expect(fields[.timeQuality] == "receive_time")
   }
 

@@ -79,16 +79,18 @@ func scan(_ text: String, _ framing: FrameScanner.Framing = .auto, limit: Int = 
 
 @Suite struct FrameScannerTests {
   @Test func textEndsAtLineFeedOrNul() {
-    #expect(scan("<1>a\n<2>b\0<3>c\r\n\n") == [
-      Cut("<1>a", .lineFeed), Cut("<2>b", .nul), Cut("<3>c\r", .lineFeed), Cut("", .lineFeed),
-    ])
+    #expect(
+      scan("<1>a\n<2>b\0<3>c\r\n\n") == [
+        Cut("<1>a", .lineFeed), Cut("<2>b", .nul), Cut("<3>c\r", .lineFeed), Cut("", .lineFeed),
+      ])
   }
 
   @Test func aCountIsFollowedByASpaceAndAPriority() {
-    #expect(scan("4 <1>a5 <1>bc<2>d\n10 <1>ef\0gh\nj<3>k\n") == [
-      Cut("<1>a", .octetCounting), Cut("<1>bc", .octetCounting), Cut("<2>d", .lineFeed),
-      Cut("<1>ef\0gh\nj", .octetCounting), Cut("<3>k", .lineFeed),
-    ])
+    #expect(
+      scan("4 <1>a5 <1>bc<2>d\n10 <1>ef\0gh\nj<3>k\n") == [
+        Cut("<1>a", .octetCounting), Cut("<1>bc", .octetCounting), Cut("<2>d", .lineFeed),
+        Cut("<1>ef\0gh\nj", .octetCounting), Cut("<3>k", .lineFeed),
+      ])
   }
 
   @Test(arguments: [
@@ -100,10 +102,11 @@ func scan(_ text: String, _ framing: FrameScanner.Framing = .auto, limit: Int = 
   }
 
   @Test func anyByteMayFollowACountWhenOctetIsPinned() {
-    #expect(scan("2 ab3 cde1 \n7 200 OK\n", .octet) == [
-      Cut("ab", .octetCounting), Cut("cde", .octetCounting), Cut("", .octetCounting, .lineFeed),
-      Cut("200 OK", .octetCounting, .lineFeed),
-    ])
+    #expect(
+      scan("2 ab3 cde1 \n7 200 OK\n", .octet) == [
+        Cut("ab", .octetCounting), Cut("cde", .octetCounting), Cut("", .octetCounting, .lineFeed),
+        Cut("200 OK", .octetCounting, .lineFeed),
+      ])
     #expect(scan("ab\n2 ab", .octet) == [Cut("ab", .lineFeed), Cut("ab", .octetCounting)])
     #expect(
       scan([Array("2 ab".utf8)], .auto, expectsPriority: false) == [Cut("ab", .octetCounting)])
@@ -114,32 +117,37 @@ func scan(_ text: String, _ framing: FrameScanner.Framing = .auto, limit: Int = 
   }
 
   @Test func oneLineFeedInsideTheCountIsTakenOff() {
-    #expect(scan("6 <1>a\n\n5 <1>b\n") == [
-      Cut("<1>a\n", .octetCounting, .lineFeed), Cut("<1>b", .octetCounting, .lineFeed),
-    ])
+    #expect(
+      scan("6 <1>a\n\n5 <1>b\n") == [
+        Cut("<1>a\n", .octetCounting, .lineFeed), Cut("<1>b", .octetCounting, .lineFeed),
+      ])
   }
 
   @Test func anOverlongLineIsKeptInPiecesAndResumesAtItsLineFeed() {
-    #expect(scan("<1>abcdefgh\n<2>b\n", limit: 4) == [
-      Cut("<1>a", .lineFeed, .over, .unterminated), Cut("bcde", .lineFeed, .over, .unterminated, .continued),
-      Cut("fgh", .lineFeed, .over, .continued), Cut("<2>b", .lineFeed),
-    ])
+    #expect(
+      scan("<1>abcdefgh\n<2>b\n", limit: 4) == [
+        Cut("<1>a", .lineFeed, .over, .unterminated),
+        Cut("bcde", .lineFeed, .over, .unterminated, .continued),
+        Cut("fgh", .lineFeed, .over, .continued), Cut("<2>b", .lineFeed),
+      ])
   }
 
   @Test func aMessageOfExactlyTheLimitIsWhole() {
-    #expect(scan("<1>a\n<1>bc\n4 <1>d", limit: 4) == [
-      Cut("<1>a", .lineFeed), Cut("<1>b", .lineFeed, .over, .unterminated),
-      Cut("c", .lineFeed, .over, .continued), Cut("<1>d", .octetCounting),
-    ])
+    #expect(
+      scan("<1>a\n<1>bc\n4 <1>d", limit: 4) == [
+        Cut("<1>a", .lineFeed), Cut("<1>b", .lineFeed, .over, .unterminated),
+        Cut("c", .lineFeed, .over, .continued), Cut("<1>d", .octetCounting),
+      ])
   }
 
   @Test func anOverlongCountedFrameEndsAfterExactlyItsCount() {
     // The line feeds and the count inside must not be seen.
-    #expect(scan("13 <1>\n4 <2>xyz\n<2>b\n", limit: 5) == [
-      Cut("<1>\n4", .octetCounting, .over, .unterminated),
-      Cut(" <2>x", .octetCounting, .over, .unterminated, .continued),
-      Cut("yz", .octetCounting, .over, .continued, .lineFeed), Cut("<2>b", .lineFeed),
-    ])
+    #expect(
+      scan("13 <1>\n4 <2>xyz\n<2>b\n", limit: 5) == [
+        Cut("<1>\n4", .octetCounting, .over, .unterminated),
+        Cut(" <2>x", .octetCounting, .over, .unterminated, .continued),
+        Cut("yz", .octetCounting, .over, .continued, .lineFeed), Cut("<2>b", .lineFeed),
+      ])
   }
 
   @Test func whatTheStreamEndsInIsKept() {
@@ -153,23 +161,27 @@ func scan(_ text: String, _ framing: FrameScanner.Framing = .auto, limit: Int = 
   }
 
   @Test func aStreamThatEndsBetweenPiecesSaysSo() {
-    #expect(scan("8 <1>a", limit: 4) == [
-      Cut("<1>a", .octetCounting, .over, .unterminated), Cut("", .octetCounting, .over, .continued, .cut),
-    ])
-    #expect(scan("<1>ab", limit: 4) == [
-      Cut("<1>a", .lineFeed, .over, .unterminated), Cut("b", .lineFeed, .over, .continued, .cut),
-    ])
+    #expect(
+      scan("8 <1>a", limit: 4) == [
+        Cut("<1>a", .octetCounting, .over, .unterminated), Cut("", .octetCounting, .over, .continued, .cut),
+      ])
+    #expect(
+      scan("<1>ab", limit: 4) == [
+        Cut("<1>a", .lineFeed, .over, .unterminated), Cut("b", .lineFeed, .over, .continued, .cut),
+      ])
   }
 
   @Test func aFileHasLinesAndNothingElse() {
-    #expect(scan("4 <1>a\r\nb\0c\n\nlast", .file) == [
-      Cut("4 <1>a\r", .lineFeed), Cut("b\0c", .lineFeed), Cut("", .lineFeed),
-      Cut("last", .lineFeed, .unterminated),
-    ])
+    #expect(
+      scan("4 <1>a\r\nb\0c\n\nlast", .file) == [
+        Cut("4 <1>a\r", .lineFeed), Cut("b\0c", .lineFeed), Cut("", .lineFeed),
+        Cut("last", .lineFeed, .unterminated),
+      ])
     #expect(scan("ab\n", .file) == [Cut("ab", .lineFeed)])
-    #expect(scan("abc", .file, limit: 2) == [
-      Cut("ab", .lineFeed, .over, .unterminated), Cut("c", .lineFeed, .over, .unterminated, .continued),
-    ])
+    #expect(
+      scan("abc", .file, limit: 2) == [
+        Cut("ab", .lineFeed, .over, .unterminated), Cut("c", .lineFeed, .over, .unterminated, .continued),
+      ])
   }
 
   @Test func flagsHaveThePlacesTheyHaveOnDisk() {

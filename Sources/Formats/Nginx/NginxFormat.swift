@@ -20,12 +20,13 @@ public enum NginxFormat {
     _ string: String, escape: Escape = .default, name: String
   ) throws(FormatError) -> [Template] {
     let bytes = Array(string.utf8)
+    let isStream = try isStream(bytes, string)
     var builder = TemplateBuilder()
     var index = 0
     while index < bytes.count {
       if bytes[index] == UInt8(ascii: "$") {
         let name = try variable(bytes, &index, string)
-        builder.append(NginxVariables.piece(name, escape))
+        builder.append(NginxVariables.piece(name, escape, isStream: isStream))
       } else {
         builder.append(bytes[index])
         index += 1
@@ -34,7 +35,25 @@ public enum NginxFormat {
     if builder.pieces.isEmpty {
       throw FormatError(.empty, at: 0, in: string, "nothing here varies from line to line")
     }
-    return builder.build(name: name)
+    if builder.fitsAnything, let second = bytes.dropFirst().firstIndex(of: UInt8(ascii: "$")) {
+      throw FormatError(
+        .unsupported, at: second, in: string,
+        "nobody could say where one value ends and the next begins; put something between the variables, "
+          + "at least a blank")
+    }
+    return try builder.build(name: name, of: string)
+  }
+
+  /// Whether some variable is one that the stream module alone has.
+  private static func isStream(_ bytes: [UInt8], _ string: String) throws(FormatError) -> Bool {
+    var index = 0
+    while let dollar = bytes[index...].firstIndex(of: UInt8(ascii: "$")) {
+      index = dollar
+      if ["session_time", "protocol", "bytes_received"].contains(try variable(bytes, &index, string)) {
+        return true
+      }
+    }
+    return false
   }
 
   /// `$name` or `${name}`; `index` is left behind it.

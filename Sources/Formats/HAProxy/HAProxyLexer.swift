@@ -1,11 +1,30 @@
+import Events
+
 /// One part of a HAProxy `log-format` string.
 enum HAProxyItem: Equatable {
   case text([UInt8])
   /// One blank of a run; HAProxy prints one for the whole run.
   case separator
-  case alias(String, HAProxyFlags)
+  case alias(String, HAProxyOptions)
   /// A sample expression, as it stands between the brackets.
-  case expression(String, HAProxyFlags)
+  case expression(String, HAProxyOptions)
+}
+
+/// What stands between `%` and an alias or expression: `%(name:type){flags}`.
+struct HAProxyOptions: Hashable {
+  var flags: HAProxyFlags = []
+  /// The key under `+json` and `+cbor`.
+  var name: String?
+  /// `str`, `sint` or `bool`.
+  var type: String?
+}
+
+/// A `log-format` string in parts.
+struct HAProxyParts {
+  /// The parts in order, each with its byte offset.
+  var items: [(item: HAProxyItem, offset: Int)]
+  /// What every `%{…}o` sets: `+json`, `+cbor` and `+bin` hold for the whole line only when they are among it.
+  var common: HAProxyFlags
 }
 
 /// What `%{…}` and `%{…}o` set.
@@ -17,6 +36,9 @@ struct HAProxyFlags: OptionSet, Hashable {
   static let binary = HAProxyFlags(rawValue: 8)
   static let json = HAProxyFlags(rawValue: 16)
   static let cbor = HAProxyFlags(rawValue: 32)
+
+  /// Of these the first that is set stays.
+  static let encodings: HAProxyFlags = [.json, .cbor]
 
   static let names: [(name: String, flag: HAProxyFlags)] = [
     ("Q", .quote), ("X", .hexadecimal), ("E", .escape), ("bin", .binary), ("json", .json), ("cbor", .cbor),
@@ -30,6 +52,8 @@ struct HAProxyLexer {
   private var index = 0
   /// Flags set by `%{…}o` for all items after it.
   private var global: HAProxyFlags = []
+  /// Flags that every `%{…}o` sets; nil as long as there was none.
+  private var common: HAProxyFlags?
   private var items: [(item: HAProxyItem, offset: Int)] = []
   private var text: [UInt8] = []
   private var textStart = 0
@@ -39,12 +63,12 @@ struct HAProxyLexer {
     bytes = Array(string.utf8)
   }
 
-  /// The parts in order, each with its byte offset.
-  static func items(of string: String) throws(FormatError) -> [(item: HAProxyItem, offset: Int)] {
+  /// The parts of a string.
+  static func parts(of string: String) throws(FormatError) -> HAProxyParts {
     var lexer = HAProxyLexer(string)
     while lexer.index < lexer.bytes.count { try lexer.next() }
     lexer.flush()
-    return lexer.items
+    return HAProxyParts(items: lexer.items, common: lexer.common ?? [])
   }
 
   private func error(_ kind: FormatError.Kind, at offset: Int, _ note: String) -> FormatError {
@@ -92,18 +116,19 @@ struct HAProxyLexer {
       index += 1
       return
     }
-    if first == UInt8(ascii: "(") { try name() }
-    var flags = global
-    if peek() == UInt8(ascii: "{") { flags = try self.flags(flags) }
+    var options = HAProxyOptions()
+    if first == UInt8(ascii: "(") { options = try name() }
+    options.flags = global
+    if peek() == UInt8(ascii: "{") { options.flags = try flags(global) }
     guard let byte = peek() else {
       throw error(.unfinished, at: index, "an alias or [expression] must follow")
     }
     if byte == UInt8(ascii: "[") {
       let expression = try expression()
       flush()
-      items.append((.expression(expression, flags), start))
+      items.append((.expression(expression, options), start))
     } else if isAlphanumeric(byte), index > start + 1 || !isDigit(byte) {
-      try alias(flags, start)
+      try alias(options, start)
     } else if index == start + 1, !isDigit(byte), byte != UInt8(ascii: " "), byte != UInt8(ascii: "\t") {
       // HAProxy itself lets a stray percent sign before other punctuation pass, and prints none.
       return
@@ -114,7 +139,8 @@ struct HAProxyLexer {
   }
 
   /// `(name)` or `(name:type)`. The name only matters to encodings; the type must be one that there is.
-  private mutating func name() throws(FormatError) {
+  private mutating func name() throws(FormatError) -> HAProxyOptions {
+    var options = HAProxyOptions()
     let open = index
     index += 1
     var type: Int?
@@ -130,10 +156,16 @@ struct HAProxyLexer {
     if let type {
       let word = String(decoding: bytes[type..<index], as: UTF8.self)
       guard ["str", "sint", "bool"].contains(word) else {
-        throw error(.unknown, at: type, "no such type; there are str, sint and bool")
+        let near =
+          Spelling.nearest(to: word, among: ["str", "sint", "bool"]).map { "; did you mean \($0)?" } ?? ""
+        throw error(.unknown, at: type, "no such type; there are str, sint and bool\(near)")
       }
+      options.type = word
     }
+    let end = type.map { $0 - 1 } ?? index
+    if end > open + 1 { options.name = String(decoding: bytes[(open + 1)..<end], as: UTF8.self) }
     index += 1
+    return options
   }
 
   /// `{+Q,-X}`. What is no flag is ignored, as HAProxy does.
@@ -146,7 +178,8 @@ struct HAProxyLexer {
     for word in bytes[(open + 1)..<close].split(separator: UInt8(ascii: ",")) {
       let name = String(decoding: word.dropFirst(), as: UTF8.self)
       guard let flag = HAProxyFlags.names.first(where: { $0.name == name })?.flag else { continue }
-      if word.first == UInt8(ascii: "+") { flags.insert(flag) }
+      let isSecondEncoding = HAProxyFlags.encodings.contains(flag) && !flags.isDisjoint(with: .encodings)
+      if word.first == UInt8(ascii: "+"), !isSecondEncoding { flags.insert(flag) }
       if word.first == UInt8(ascii: "-") { flags.remove(flag) }
     }
     index = close + 1
@@ -154,12 +187,13 @@ struct HAProxyLexer {
   }
 
   /// The longest run of letters and digits.
-  private mutating func alias(_ flags: HAProxyFlags, _ start: Int) throws(FormatError) {
+  private mutating func alias(_ options: HAProxyOptions, _ start: Int) throws(FormatError) {
     let begin = index
     while let byte = peek(), isAlphanumeric(byte) { index += 1 }
     let name = String(decoding: bytes[begin..<index], as: UTF8.self)
     if name == "o" {
-      global = flags
+      global = options.flags
+      common = common.map { $0.intersection(global) } ?? global
       return
     }
     guard HAProxyAliases.table[name] != nil else {
@@ -167,7 +201,7 @@ struct HAProxyLexer {
       throw error(.unknown, at: begin, "no such alias: %\(name)\(near)")
     }
     flush()
-    items.append((.alias(name, flags), start))
+    items.append((.alias(name, options), start))
   }
 
   /// Up to the `]` outside of parentheses and quotes.

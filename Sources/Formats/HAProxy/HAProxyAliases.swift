@@ -30,7 +30,16 @@ struct HAProxyValue {
 
   /// Client bytes, printable, quotes and `#` escaped as `#HH`.
   static func text(_ slot: Slot) -> HAProxyValue {
-    HAProxyValue(slot: slot, escaping: .printable, isText: true)
+    var slot = slot
+    slot.unit = .hashEscapes
+    return HAProxyValue(slot: slot, escaping: .printable, isText: true)
+  }
+
+  /// A part of the request line, escaped the same way; without blanks.
+  static func part(_ field: Field) -> HAProxyValue {
+    var value = word(field)
+    value.slot.unit = .hashEscapes
+    return value
   }
 
   /// Bytes that HAProxy copies as they are.
@@ -129,9 +138,9 @@ enum HAProxyAliases {
   private static let http: [String: HAProxyValue] = [
     "ST": HAProxyValue(
       slot: Slot(Field.httpStatus.name, .status, syntax: .status), escaping: .word, isText: false),
-    "r": .text(.requestLine),
-    "HM": .word(.httpMethod), "HU": .word(.urlTarget), "HP": .word(.urlPath), "HPO": .word(.urlPath),
-    "HQ": .word(.urlQuery).with(.optional), "HV": .word(.httpVersion),
+    "r": .text(.haproxyRequest),
+    "HM": .part(.httpMethod), "HU": .part(.urlTarget), "HP": .part(.urlPath), "HPO": .part(.urlPath),
+    "HQ": .part(.urlQuery).with(.optional), "HV": .part(.httpVersion),
     // Cookies are copied unescaped: outside quotes they cannot hold a blank and still be told apart.
     "CC": cookie(.httpRequestCookie), "CS": cookie(.httpResponseCookie),
     "hr": .text(Slot(Field.httpRequestHeaders.name)).with(.requestBlock),
@@ -161,5 +170,17 @@ enum HAProxyAliases {
     return known.first { $0.lowercased() == name.lowercased() }
       ?? known.filter { name.hasPrefix($0) }.max { $0.count < $1.count }
       ?? known.first { $0.hasPrefix(name) }
+  }
+}
+
+extension Slot {
+  /// The request line as HAProxy prints it: bytes that are not printable, `"` and `#` as `#HH`.
+  static var haproxyRequest: Slot {
+    var request = Slot.requestLine
+    request.unit = .hashEscapes
+    for index in request.alternatives[0].slots.indices {
+      request.alternatives[0].slots[index].unit = .hashEscapes
+    }
+    return request
   }
 }

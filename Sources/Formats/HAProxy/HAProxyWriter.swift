@@ -26,14 +26,19 @@ struct HAProxyWriter {
     case .alias("Ts.ms", _):
       let slot = Slot(Field.timeAccept.name, .decimal, syntax: .decimal, unit: .seconds)
       append(Piece(slot: slot, escaping: .word, spelling: "%Ts.%ms"))
-    case .alias(let name, let flags):
-      if let value = HAProxyAliases.table[name] { append(value, flags, "%\(name)") }
-    case .expression(let text, let flags):
-      append(HAProxySamples.value(of: text, captures), flags, "%[\(text)]")
+    case .alias(let name, let options):
+      if let value = HAProxyAliases.table[name] { append(value, options, "%\(name)") }
+    case .expression(let text, let options):
+      append(HAProxySamples.value(of: text, captures), options, "%[\(text)]")
     }
   }
 
-  private mutating func append(_ value: HAProxyValue, _ flags: HAProxyFlags, _ spelling: String) {
+  private mutating func append(_ value: HAProxyValue, _ options: HAProxyOptions, _ spelling: String) {
+    let flags = options.flags
+    if !flags.isDisjoint(with: .encodings) {
+      append(HAProxyEncoding(captures).piece(value, options, spelling))
+      return
+    }
     switch value.form {
     case .plain: appendPlain(value, flags, spelling)
     case .optional:
@@ -57,21 +62,26 @@ struct HAProxyWriter {
 
   private mutating func appendPlain(_ value: HAProxyValue, _ flags: HAProxyFlags, _ spelling: String) {
     var value = value
-    if flags.contains(.hexadecimal), value.hasHexadecimal {
-      // Hexadecimal numbers cannot be told from decimal ones later: they are kept as what they are.
-      value.slot = Slot("%{+X}\(spelling.dropFirst())", .text, syntax: .any)
+    let isHexadecimal = flags.contains(.hexadecimal) && value.hasHexadecimal
+    if isHexadecimal {
+      value.slot.column = value.slot.column == .address ? .hexAddress : .hexInteger
+      value.slot.syntax = .token
       value.escaping = .word
     }
-    let quoted = flags.contains(.quote) && value.isText
+    // `+Q` leaves hexadecimal values alone (`lf_rawtext` in `src/log.c`).
+    let quoted = flags.contains(.quote) && value.isText && !isHexadecimal
     if quoted {
       // A missing value is `""`.
       if value.escaping == .word { value.escaping = .printable }
       value.slot.syntax = .any
     }
-    if flags.contains(.escape), value.isText, value.escaping != .word {
+    if flags.contains(.escape), value.isText, value.escaping != .word || quoted {
       value.escaping = .backslash
       value.slot.syntax = .any
+      value.slot.addBackslashes()
     }
+    // A missing port is `""` too, though a port has no quotes (`lf_port`).
+    if flags.contains(.quote), ["%cp", "%fp", "%bp", "%sp"].contains(spelling) { value.slot.syntax = .token }
     if quoted { builder.append(UInt8(ascii: "\"")) }
     append(Piece(slot: value.slot, escaping: value.escaping, spelling: spelling))
     if quoted { builder.append(UInt8(ascii: "\"")) }
@@ -91,7 +101,7 @@ struct HAProxyWriter {
       }
     } else {
       var slot = value.slot
-      slot.syntax = .escaped
+      slot.syntax = .captures
       slot.alternatives = Self.splits(slot.name)
       append(Piece(slot: slot, escaping: .printable, spelling: isResponse ? "%hs" : "%hr"))
     }
@@ -104,19 +114,24 @@ struct HAProxyWriter {
     let slot = Slot(
       isResponse
         ? HeaderFields.responseName(name, number: number) : HeaderFields.requestName(name, number: number),
-      .text, syntax: .capture)
+      .text, syntax: .capture, unit: .hashEscapes)
     let spelling = "%[capture.\(isResponse ? "res" : "req").hdr(\(number - 1))]"
     return Piece(slot: slot, escaping: .printable, spelling: spelling)
   }
 
-  /// A block's content by the number of its captures, `name.1` to `name.n`: exactly one fits.
+  /// A block's content by the number of its captures: one alone is `name`, several are `name.1` to `name.n`. Exactly
+  /// one fits.
   static func splits(_ name: String) -> [Template] {
-    (2...10).map { count in
-      Template(
-        name: "captures \(count)",
-        literals: [[]] + Array(repeating: [UInt8(ascii: "|")], count: count - 1) + [[]],
-        slots: (1...count).map { Slot("\(name).\($0)", .text, syntax: .capture) })
-    }
+    let one = Template(
+      name: "captures 1", literals: [[], []], slots: [Slot(name, .text, syntax: .capture, unit: .hashEscapes)]
+    )
+    return [one]
+      + (2...10).map { count in
+        Template(
+          name: "captures \(count)",
+          literals: [[]] + Array(repeating: [UInt8(ascii: "|")], count: count - 1) + [[]],
+          slots: (1...count).map { Slot("\(name).\($0)", .text, syntax: .capture, unit: .hashEscapes) })
+      }
   }
 
   /// Captures one by one, each `-` or `""` when absent. When their number is not known, all in one piece,
@@ -128,7 +143,10 @@ struct HAProxyWriter {
         lastIsBlank = false
         return
       }
-      append(Piece(slot: Slot(value.slot.name, .text, syntax: .any), escaping: .none, spelling: spelling))
+      append(
+        Piece(
+          slot: Slot(value.slot.name, .text, syntax: .any, unit: value.slot.unit), escaping: .none,
+          spelling: spelling))
       return
     }
     for (index, name) in (isResponse ? captures.response : captures.request).enumerated() {
@@ -139,6 +157,16 @@ struct HAProxyWriter {
       if quoted { builder.append(UInt8(ascii: "\"")) }
       append(piece)
       if quoted { builder.append(UInt8(ascii: "\"")) }
+    }
+  }
+}
+
+extension Slot {
+  /// Backslashes before quotes are part of its spelling, and of that of its alternatives' slots.
+  mutating func addBackslashes() {
+    unit = unit == .hashEscapes ? .hashAndBackslashEscapes : unit == .none ? .backslashEscapes : unit
+    for index in alternatives.indices {
+      for place in alternatives[index].slots.indices { alternatives[index].slots[place].addBackslashes() }
     }
   }
 }

@@ -38,24 +38,24 @@ public enum HAProxyFormat {
   public static func compile(
     _ string: String, name: String, captures: Captures? = nil
   ) throws(FormatError) -> [Template] {
-    let items = try HAProxyLexer.items(of: string)
-    var forms: Set<HAProxyValue.Form> = []
-    for (item, offset) in items {
-      guard case .alias(let alias, let flags) = item else {
-        if case .expression(_, let flags) = item { try check(flags, offset, string) }
-        continue
-      }
-      try check(flags, offset, string)
-      if let form = HAProxyAliases.table[alias]?.form { forms.insert(form) }
-    }
+    let parts = try HAProxyLexer.parts(of: string)
+    let items = parts.items
     guard items.contains(where: { $0.item.isVariable }) else {
       throw FormatError(.empty, at: 0, in: string, "nothing here varies from line to line")
+    }
+    try check(parts, string)
+    if !parts.common.isDisjoint(with: .encodings) {
+      return try HAProxyEncoding(captures).template(parts, string).build(name: name, of: string)
+    }
+    var forms: Set<HAProxyValue.Form> = []
+    for case (.alias(let alias, let options), _) in items where options.flags.isDisjoint(with: .encodings) {
+      if let form = HAProxyAliases.table[alias]?.form { forms.insert(form) }
     }
     var templates: [Template] = []
     for presence in presences(forms, captures) {
       var writer = HAProxyWriter(captures: captures, presence: presence)
       for (item, _) in merged(items) { writer.append(item) }
-      for template in writer.builder.build(name: name) { add(template, to: &templates) }
+      for template in try writer.builder.build(name: name, of: string) { add(template, to: &templates) }
     }
     for template in templates where template.literals.last?.last == UInt8(ascii: " ") {
       // The blank before a part that vanished at the line's end is printed, and easily lost on the way.
@@ -63,15 +63,75 @@ public enum HAProxyFormat {
       trimmed.literals[trimmed.literals.count - 1].removeLast()
       add(trimmed, to: &templates)
     }
+    return templates.map { open($0) }
+  }
+
+  /// Compiles a `log-format-sd` string: the structured data of a syslog header in format `rfc5424`, whose blanks at the
+  /// end HAProxy takes off. For `SyslogHeaders.templates(around:structuredData:)`.
+  public static func compileStructuredData(
+    _ string: String, captures: Captures? = nil
+  ) throws(FormatError) -> [Template] {
+    var templates: [Template] = []
+    for template in try compile(string, name: "structured data", captures: captures) {
+      var trimmed = template
+      while trimmed.literals[trimmed.slots.count].last == UInt8(ascii: " ") {
+        trimmed.literals[trimmed.slots.count].removeLast()
+      }
+      if !templates.contains(trimmed) { templates.append(trimmed) }
+    }
     return templates
   }
 
-  private static func check(_ flags: HAProxyFlags, _ offset: Int, _ string: String) throws(FormatError) {
-    if flags.contains(.json) || flags.contains(.cbor) || flags.contains(.binary) {
-      throw FormatError(
-        .unsupported, at: offset, in: string,
-        "+json, +cbor and +bin encode the line as a whole; spell the JSON out in the format instead")
+  /// Compiles an `error-log-format` string, whose lines tell of connections that failed before there was a request.
+  public static func compileError(_ string: String, captures: Captures? = nil) throws(FormatError)
+    -> [Template]
+  {
+    try compile(string, name: "haproxy/error:\(string)", captures: captures)
+  }
+
+  private static func check(_ parts: HAProxyParts, _ string: String) throws(FormatError) {
+    for (item, offset) in parts.items {
+      let options: HAProxyOptions
+      switch item {
+      case .alias(_, let given), .expression(_, let given): options = given
+      case .text, .separator: continue
+      }
+      if options.flags.contains(.binary), parts.common.contains(.cbor) {
+        throw FormatError(
+          .unsupported, at: offset, in: string,
+          "+cbor,+bin prints bytes that no line can hold; without +bin it prints hexadecimal digits")
+      }
     }
+  }
+
+  /// Lets the line end within the quotes round its last part, for a line that was cut off on the way: the closing quote
+  /// becomes part of the templates that the part may have.
+  private static func open(_ template: Template) -> Template {
+    let last = template.slots.count - 1
+    let quote = [UInt8(ascii: "\"")]
+    guard template.literals[last + 1] == quote, template.literals[last].last == quote[0] else {
+      return template
+    }
+    let slot = template.slots[last]
+    guard slot.syntax == .any || slot.syntax == .escaped, slot.unit == .hashEscapes else { return template }
+    var closed = slot
+    closed.alternatives = []
+    closed.syntax = .escaped
+    var cut = closed
+    cut.syntax = .cut
+    var template = template
+    template.literals[last + 1] = []
+    template.slots[last].syntax = .cut
+    template.slots[last].alternatives =
+      slot.alternatives.map { part in
+        var part = part
+        part.literals[part.slots.count] += quote
+        return part
+      } + [
+        Template(name: "closed", literals: [[], quote], slots: [closed]),
+        Template(name: "cut off", literals: [[], []], slots: [cut]),
+      ]
+    return template
   }
 
   /// Which of the parts that may vanish are there, in each variant.
@@ -127,13 +187,13 @@ public enum HAProxyFormat {
   ) -> [(item: HAProxyItem, offset: Int)] {
     var result: [(item: HAProxyItem, offset: Int)] = []
     for (item, offset) in items {
-      if case .alias("ms", let flags) = item, !flags.contains(.hexadecimal), result.count >= 2,
+      if case .alias("ms", let options) = item, !options.flags.contains(.hexadecimal), result.count >= 2,
         case .text([UInt8(ascii: ".")]) = result[result.count - 1].item,
-        case .alias("Ts", let other) = result[result.count - 2].item, !other.contains(.hexadecimal)
+        case .alias("Ts", let other) = result[result.count - 2].item, !other.flags.contains(.hexadecimal)
       {
         result.removeLast(2)
-        result.append((.alias("Ts.ms", flags), offset))
-      } else if case .alias("HQ", let flags) = item, !flags.contains(.quote),
+        result.append((.alias("Ts.ms", options), offset))
+      } else if case .alias("HQ", let flags) = item, !flags.flags.contains(.quote),
         case .alias(let path, let other)? = result.last?.item, path == "HP" || path == "HPO", flags == other
       {
         result[result.count - 1].item = .alias("HU", flags)
