@@ -33,8 +33,8 @@ public struct Digest: Hashable, BitwiseCopyable, Sendable {
 
   /// Calls `body` with a view of the 32 bytes, valid during the call.
   @inlinable public func withView<R, E: Error>(_ body: (ByteView) throws(E) -> R) throws(E) -> R {
-    // Not `withUnsafeBytes(of: &words)`: with Swift 6.3.1, release builds lose what is computed in `body` from an
-    // unaligned load of it.
+    // Not `withUnsafeBytes(of: &words)`: with Swift 6.3.1, release builds lose what is computed in `body`
+    // from an unaligned load of it.
     return try unsafe withUnsafeTemporaryAllocation(byteCount: Digest.size, alignment: 8) {
       (bytes) throws(E) -> R in
       unsafe bytes.storeBytes(of: a.littleEndian, toByteOffset: 0, as: UInt64.self)

@@ -53,7 +53,8 @@ struct DatagramReceiver: ~Copyable, Sendable {
   /// Receives until `stopping`, then reads what the kernel still holds.
   mutating func run(_ stopping: borrowing Atomic<Bool>) {
     Thread.setTimerSlack(nanoseconds: 10_000)
-    // What this thread does not read in time is lost; all other threads only get later. Where it may not, no harm.
+    // What this thread does not read in time is lost; all other threads only get later. Where it may not, no
+    // harm.
     Thread.setNiceness(-10)
     var emptyRounds = 0
     while !stopping.load(ordering: .relaxed) {

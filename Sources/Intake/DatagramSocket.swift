@@ -46,4 +46,3 @@ struct DatagramSocket: ~Copyable {
       LossEvent(source: source, layer: .kernelUDP, count: UInt64(more), from: min(lastTime, time), to: time))
   }
 }
-

@@ -2,7 +2,8 @@ import Bytes
 import Platform
 import Syslog
 
-/// Reads a file to its end and cuts it into lines: replay. The bytes are read straight into slabs and stay there.
+/// Reads a file to its end and cuts it into lines: replay. The bytes are read straight into slabs and stay
+/// there.
 public struct FileReader: ~Copyable {
   /// Lines and bytes handed on so far.
   public private(set) var messages = 0
@@ -18,9 +19,12 @@ public struct FileReader: ~Copyable {
   private var carried = 0
   private var time: Int64 = 0
 
-  /// Reads for `source`; `envelope` is what is known of the file; lines over `limit` bytes are kept in pieces. Nil
-  /// when the queue is closed.
-  public init?(_ queue: SlabQueue, source: UInt32, envelope: [UInt8], limit: Int = Syslog.Limits.messageBytesAllowed.upperBound) {
+  /// Reads for `source`; `envelope` is what is known of the file; lines over `limit` bytes are kept in
+  /// pieces. Nil when the queue is closed.
+  public init?(
+    _ queue: SlabQueue, source: UInt32, envelope: [UInt8],
+    limit: Int = Syslog.Limits.messageBytesAllowed.upperBound
+  ) {
     guard let slab = queue.take(.streams) else { return nil }
     self.queue = queue
     self.source = source
@@ -37,8 +41,8 @@ public struct FileReader: ~Copyable {
     envelopeIndex = slot ?? 0
   }
 
-  /// Reads `file` from its present position until it ends. `progress` is told the bytes after each read. Returns
-  /// false when the queue was closed before the end.
+  /// Reads `file` from its present position until it ends. `progress` is told the bytes after each read.
+  /// Returns false when the queue was closed before the end.
   public mutating func read(
     _ file: borrowing FileDescriptor, progress: (Int) -> Void = { _ in }
   ) throws(SystemError) -> Bool {

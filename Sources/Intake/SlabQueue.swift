@@ -58,6 +58,8 @@ public final class SlabQueue: Sendable {
     var waits = 0
     var generation: UInt64 = 0
     var closed = false
+    /// What is queued waits for nothing more.
+    var hurries = false
     /// Slabs have been filled since memory was last given back.
     var dirty = false
   }
@@ -138,8 +140,9 @@ public final class SlabQueue: Sendable {
     return slab
   }
 
-  /// Hands a slab on. An empty one is recycled at once.
-  public func submit(_ slab: consuming Slab) {
+  /// Hands a slab on. An empty one is recycled at once. `then` gets the number of messages that are queued
+  /// with it, while the queue is locked, as `assign` of `nextBatch` is called; it must be as short.
+  public func submit(_ slab: consuming Slab, then: (_ queued: Int) -> Void = { _ in }) {
     lock.lock()
     defer { lock.unlock() }
     if slab.isEmpty {
@@ -152,6 +155,7 @@ public final class SlabQueue: Sendable {
     unsafe state.queuedBytes += slab.messageBytes
     unsafe state.dirty = true
     unsafe state.queued.append(slab)
+    then(unsafe state.queuedMessages)
     // A thread in `nextBatch` knows from the first slab how long it may wait; after that it need only hear of
     // a full run.
     if unsafe wasEmpty || state.queuedMessages >= state.fullMessages
@@ -187,7 +191,8 @@ public final class SlabQueue: Sendable {
       let now = Clock.monotonic()
       if unsafe state.queued.count > 0 {
         let due = unsafe state.queued[0].firstFilled &+ limits.age
-        if unsafe state.closed || state.starving > 0 || now >= due || state.queuedMessages >= limits.messages
+        if unsafe state.closed || state.hurries || state.starving > 0 || now >= due
+          || state.queuedMessages >= limits.messages
           || state.queuedBytes >= limits.bytes
         {
           return cut(limits, assign)
@@ -245,6 +250,15 @@ public final class SlabQueue: Sendable {
     defer { lock.unlock() }
     while batch.slabs.count > 0 { unsafe state.free.append(batch.slabs.removeLast()) }
     wakeFillers()
+  }
+
+  /// Has everything queued handed out at once from now on, however little it is: at the end, when more is not
+  /// to come.
+  public func hurry() {
+    lock.lock()
+    defer { lock.unlock() }
+    unsafe state.hurries = true
+    slabSubmitted.broadcast()
   }
 
   /// Ends the filling: `take` returns nil from now on, and `nextBatch` hands out what is queued at once, then

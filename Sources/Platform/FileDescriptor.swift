@@ -37,8 +37,8 @@ extension FileDescriptor {
     try checked("read", path) { unsafe Glibc.read(number, buffer.baseAddress, buffer.count) }
   }
 
-  /// Whether a read would return at once, now or within so many nanoseconds (rounded down to milliseconds): data, the
-  /// end, or an error. Always true of regular files.
+  /// Whether a read would return at once, now or within so many nanoseconds (rounded down to milliseconds):
+  /// data, the end, or an error. Always true of regular files.
   public func isReadable(within nanoseconds: Int64) throws(SystemError) -> Bool {
     var entry = pollfd(fd: number, events: Int16(POLLIN), revents: 0)
     return try checked("poll", path) { unsafe poll(&entry, 1, Int32(clamping: nanoseconds / 1_000_000)) } > 0

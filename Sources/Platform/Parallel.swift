@@ -6,8 +6,9 @@ public enum Parallel {
   /// Number of processors that are online.
   public static var processors: Int { max(1, sysconf(Int32(_SC_NPROCESSORS_ONLN))) }
 
-  /// Calls `body` once with each number below `count`, on up to `threads` threads. `make` gives each thread a state
-  /// of its own. Returns when all are done; a body that returns false keeps further pieces from being begun.
+  /// Calls `body` once with each number below `count`, on up to `threads` threads. `make` gives each thread a
+  /// state of its own. Returns when all are done; a body that returns false keeps further pieces from being
+  /// begun.
   public static func forEach<State: ~Copyable>(
     _ count: Int, threads: Int, make: @Sendable @escaping () -> State,
     _ body: @Sendable @escaping (Int, inout State) -> Bool

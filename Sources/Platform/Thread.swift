@@ -50,8 +50,8 @@ import Synchronization
   /// How late the calling thread's sleeps may end, nanoseconds (50,000 unless set).
   public static func setTimerSlack(nanoseconds: UInt64) { linux_set_timer_slack(nanoseconds) }
 
-  /// Lets the calling thread run before others (`nice(1)`, -20 first to 19 last). False where this process may not
-  /// (CAP_SYS_NICE).
+  /// Lets the calling thread run before others (`nice(1)`, -20 first to 19 last). False where this process
+  /// may not (CAP_SYS_NICE).
   @discardableResult public static func setNiceness(_ niceness: Int32) -> Bool {
     linux_set_niceness(niceness) == 0
   }

@@ -60,8 +60,8 @@ public final class LogDirectory: Sendable {
     LogFiles(try system { () throws(SystemError) in try directory.names() })
   }
 
-  /// Opens a file for reading. What is no file, such as a named pipe, on which opening would wait, is refused with
-  /// `.invalid`.
+  /// Opens a file for reading. What is no file, such as a named pipe, on which opening would wait, is refused
+  /// with `.invalid`.
   public func openFile(_ name: String) throws(SystemError) -> FileDescriptor {
     switch try directory.status(of: name)?.kind {
     case .socket, .other: throw SystemError(operation: "read", path: path + "/" + name, errno: .invalid)

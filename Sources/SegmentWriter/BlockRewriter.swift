@@ -26,15 +26,21 @@ enum BlockRewriter {
   }
 
   /// Writes the segment `source` as `target` with large blocks and no footer.
-  static func rewrite(_ directory: borrowing Directory, from source: String, to target: String) throws(WriteError) {
+  static func rewrite(_ directory: borrowing Directory, from source: String, to target: String)
+    throws(WriteError)
+  {
     let file = try system { () throws(SystemError) in try MappedFile(try directory.openFile(source)) }
     try system { () throws(SystemError) in _ = try directory.remove(target) }
     let output = try system { () throws(SystemError) in try directory.createFile(target) }
     do throws(RewriteError) {
       let scan: SegmentScan
-      do throws(DecodeError) { scan = try SegmentScan(file.view) } catch { throw .unreadable(offset: error.offset) }
+      do throws(DecodeError) { scan = try SegmentScan(file.view) } catch {
+        throw .unreadable(offset: error.offset)
+      }
       let hasher: EntryHasher
-      do throws(CryptoError) { hasher = try EntryHasher(seed: scan.header.seed) } catch { throw .crypto(error) }
+      do throws(CryptoError) { hasher = try EntryHasher(seed: scan.header.seed) } catch {
+        throw .crypto(error)
+      }
       var joiner = BlockJoiner(file.view, output, scan, hasher)
       try joiner.run()
     } catch {
@@ -116,7 +122,8 @@ private struct BlockJoiner: ~Copyable {
 
   /// Writes the entries of `blocks` as one block.
   private mutating func join(_ blocks: [ScannedBlock]) throws(RewriteError) {
-    // The templates of all of them; each block's own messages are then matched against their own template again.
+    // The templates of all of them; each block's own messages are then matched against their own template
+    // again.
     var templates: [Template] = []
     var lists: [Template: Int] = [:]
     var sources: [SourceName] = []
@@ -168,7 +175,9 @@ private struct BlockJoiner: ~Copyable {
     let listOfNode = Dictionary(uniqueKeysWithValues: zip(decoded.rootNodes, listOf))
     for row in 0..<decoded.count {
       raw.removeAll()
-      do throws(DecodeError) { try decoded.print(row, to: &raw) } catch { throw .unreadable(offset: block.offset) }
+      do throws(DecodeError) { try decoded.print(row, to: &raw) } catch {
+        throw .unreadable(offset: block.offset)
+      }
       let metadata = decoded.metadata(row)
       let envelope = decoded.envelope(row)
       let index = block.header.firstIndex + UInt64(row)

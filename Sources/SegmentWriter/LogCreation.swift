@@ -6,17 +6,19 @@ import Segments
 
 /// Makes new logs.
 public enum LogCreation {
-  /// Where the private key of the log in `directory` is kept unless it is put elsewhere: beside the directory,
-  /// which then holds nothing that must stay secret from whoever may read the log.
+  /// Where the private key of the log in `directory` is kept unless it is put elsewhere: beside the
+  /// directory, which then holds nothing that must stay secret from whoever may read the log.
   public static func defaultKeyPath(_ directory: String) -> String {
     var path = directory
     while path.utf8.count > 1, path.hasSuffix("/") { path.removeLast() }
     return path + ".key"
   }
 
-  /// Makes a log in `directory`, which must not exist or be empty, with a new Ed25519 key, and writes its first
-  /// entry, checkpoint and seal. Returns the verifier key, which belongs to the auditors.
-  public static func create(directory path: String, origin: KeyName, keyPath: String) throws(WriteError) -> VerifierKey {
+  /// Makes a log in `directory`, which must not exist or be empty, with a new Ed25519 key, and writes its
+  /// first entry, checkpoint and seal. Returns the verifier key, which belongs to the auditors.
+  public static func create(directory path: String, origin: KeyName, keyPath: String) throws(WriteError)
+    -> VerifierKey
+  {
     let directory = try system { () throws(SystemError) in try Directory(making: path) }
     guard try system({ () throws(SystemError) in try directory.names() }).isEmpty
     else { throw .exists(path: path) }
@@ -30,7 +32,9 @@ public enum LogCreation {
     }
     let verifier = key.verifier
     let writer = try LogWriter(directory: path, key: key)
-    try writer.append(control: [#"{"type":"created","origin":\#(JSON.quote("\(origin)")),"key":"\#(verifier)"}"#])
+    try writer.append(control: [
+      #"{"type":"created","origin":\#(JSON.quote("\(origin)")),"key":"\#(verifier)"}"#
+    ])
     try writer.close()
     return verifier
   }

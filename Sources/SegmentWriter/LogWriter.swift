@@ -26,8 +26,8 @@ public struct WriterOptions: Sendable {
 ///     checkpoint  pread what was added since the last, recompute its chain, sign, replace `checkpoint`
 ///     roll      checkpoint, hand NNN.open to the sealer, create the next: pwrite(header) fsync fsync(directory)
 ///
-/// A call that throws leaves the writer unusable, and the file it was writing is not written to again: after a
-/// failed fsync nobody knows what is on disk. The process ends, and the next one recovers.
+/// A call that throws leaves the writer unusable, and the file it was writing is not written to again: after
+/// a failed fsync nobody knows what is on disk. The process ends, and the next one recovers.
 public final class LogWriter {
   public let path: String
   public let origin: KeyName
@@ -53,7 +53,9 @@ public final class LogWriter {
   private var header = ByteBuffer()
 
   /// Opens the log in `directory`, takes its lock, and recovers what a crash left.
-  public init(directory path: String, key: consuming SignerKey, options: WriterOptions = WriterOptions()) throws(WriteError) {
+  public init(directory path: String, key: consuming SignerKey, options: WriterOptions = WriterOptions())
+    throws(WriteError)
+  {
     let directory = try Self.openDirectory(path)
     guard try system({ () throws(SystemError) in try directory.tryLock() }) else { throw .locked(path: path) }
     let key = OriginKey(key)
@@ -83,8 +85,8 @@ public final class LogWriter {
     }
   }
 
-  /// Whether the segment that is being written has reached its size or age, so that the next block should belong
-  /// to a new plan.
+  /// Whether the segment that is being written has reached its size or age, so that the next block should
+  /// belong to a new plan.
   public func shouldRoll(now: Int64) -> Bool {
     guard let open else { return false }
     return open.offset >= options.segmentByteLimit || now - open.plan.created >= options.segmentAgeLimit
@@ -108,7 +110,11 @@ public final class LogWriter {
   /// Appends control entries, durable when this returns.
   public func append(control texts: [String]) throws(WriteError) {
     let plan: SegmentPlan
-    if let open { plan = open.plan } else { plan = try crypto { () throws(CryptoError) in try SegmentPlan() } }
+    if let open {
+      plan = open.plan
+    } else {
+      plan = try crypto { () throws(CryptoError) in try SegmentPlan() }
+    }
     let block = EncodedBlock(plan: plan)
     try crypto { () throws(CryptoError) in
       try block.fill(control: texts, first: tree.size, time: Clock.realtime())
@@ -123,7 +129,8 @@ public final class LogWriter {
     durable.store(tree.size, ordering: .releasing)
   }
 
-  /// Signs and publishes the tree as it is, if it grew since the last time. What is signed has been read back.
+  /// Signs and publishes the tree as it is, if it grew since the last time. What is signed has been read
+  /// back.
   public func checkpoint() throws(WriteError) {
     guard tree.size > checkpointSize else { return }
     try commit()
@@ -140,8 +147,8 @@ public final class LogWriter {
     checkpointSize = tree.size
   }
 
-  /// Ends the segment that is being written: it is sealed in the background, and the next block starts another.
-  /// A checkpoint comes first: one that is older than a seal is then always one that was put back.
+  /// Ends the segment that is being written: it is sealed in the background, and the next block starts
+  /// another. A checkpoint comes first: one that is older than a seal is then always one that was put back.
   public func finishSegment() throws(WriteError) {
     guard let open else { return }
     try checkpoint()

@@ -26,8 +26,9 @@ struct RecoveredLog: Sendable {
 
 /// Brings a log directory that a crash may have left in any state to one from which writing can go on.
 ///
-/// Only bytes behind the last whole block of an open segment are ever cut off, and only when no checkpoint covers
-/// them; they are copied to `NNN.torn` first. Anything else that is wrong stops the writer with the place.
+/// Only bytes behind the last whole block of an open segment are ever cut off, and only when no checkpoint
+/// covers them; they are copied to `NNN.torn` first. Anything else that is wrong stops the writer with the
+/// place.
 struct Recovery: ~Copyable {
   private var log = RecoveredLog()
 
@@ -66,8 +67,12 @@ struct Recovery: ~Copyable {
     }
   }
 
-  private static func checkpointSize(_ directory: borrowing Directory, _ key: VerifierKey) throws(WriteError) -> UInt64 {
-    guard let bytes = try read(directory, FileNames.checkpoint, limit: SignedNote.maximumSize) else { return 0 }
+  private static func checkpointSize(_ directory: borrowing Directory, _ key: VerifierKey) throws(WriteError)
+    -> UInt64
+  {
+    guard let bytes = try read(directory, FileNames.checkpoint, limit: SignedNote.maximumSize) else {
+      return 0
+    }
     return try note(FileNames.checkpoint) { () throws(NoteError) in
       try SignedCheckpoint(bytes.view, key: key).checkpoint.size
     }
@@ -75,7 +80,8 @@ struct Recovery: ~Copyable {
 
   // MARK: Segments
 
-  private mutating func readSegments(_ directory: borrowing Directory, _ key: VerifierKey) throws(WriteError) {
+  private mutating func readSegments(_ directory: borrowing Directory, _ key: VerifierKey) throws(WriteError)
+  {
     let names = try system { () throws(SystemError) in try directory.names() }
     var kinds: [UInt64: Set<FileNames.Kind>] = [:]
     for name in names {
@@ -96,14 +102,17 @@ struct Recovery: ~Copyable {
     }
   }
 
-  private func remove(_ directory: borrowing Directory, _ index: UInt64, _ kind: FileNames.Kind) throws(WriteError) {
+  private func remove(_ directory: borrowing Directory, _ index: UInt64, _ kind: FileNames.Kind)
+    throws(WriteError)
+  {
     try system { () throws(SystemError) in
       try directory.remove(FileNames.name(index, kind))
       try directory.synchronize()
     }
   }
 
-  /// A finished segment is believed by its seal; `verify` reads it whole. What the rename left over is removed.
+  /// A finished segment is believed by its seal; `verify` reads it whole. What the rename left over is
+  /// removed.
   private mutating func readFinished(
     _ directory: borrowing Directory, _ index: UInt64, _ key: VerifierKey, _ kinds: Set<FileNames.Kind>
   ) throws(WriteError) {
@@ -181,7 +190,8 @@ struct Recovery: ~Copyable {
       try directory.synchronize()
     }
     let log = self.log
-    let tail = try Self.mapped(directory, name) { (view) throws(WriteError) in try Self.scan(view, name, log) }
+    let tail = try Self.mapped(directory, name) { (view) throws(WriteError) in try Self.scan(view, name, log)
+    }
     guard let end = tail.end else {
       guard log.checkpointSize <= before, !kinds.contains(.seal)
       else { throw .damaged(file: name, offset: 0, reason: "the segment has no readable block") }
@@ -201,7 +211,9 @@ struct Recovery: ~Copyable {
   }
 
   /// Walks the blocks. Those behind the checkpoint are read whole, for nothing has vouched for them yet.
-  private static func scan(_ view: ByteView, _ name: String, _ log: RecoveredLog) throws(WriteError) -> OpenTail {
+  private static func scan(_ view: ByteView, _ name: String, _ log: RecoveredLog) throws(WriteError)
+    -> OpenTail
+  {
     guard var scan = try? SegmentScan(view)
     else { return OpenTail(end: nil, size: view.count, tree: log.tree, id: log.lastID) }
     guard scan.header.tree == log.tree
@@ -217,7 +229,9 @@ struct Recovery: ~Copyable {
   }
 
   /// Copies what stands from `offset` on to the `.torn` file and cuts it off, unless it is a footer.
-  private mutating func cut(_ directory: borrowing Directory, _ index: UInt64, at offset: Int, size: Int) throws(WriteError) {
+  private mutating func cut(_ directory: borrowing Directory, _ index: UInt64, at offset: Int, size: Int)
+    throws(WriteError)
+  {
     let name = FileNames.name(index, .open)
     let torn = FileNames.name(index, .torn)
     var isFooter = false

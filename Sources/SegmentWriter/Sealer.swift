@@ -23,11 +23,14 @@ final class Sealer: Sendable {
   nonisolated(unsafe) private var failed: WriteError?
   private let thread = Mutex<Thread?>(nil)
 
-  init(_ path: String, _ key: OriginKey, _ options: WriterOptions, _ recovered: RecoveredLog) throws(WriteError) {
+  init(_ path: String, _ key: OriginKey, _ options: WriterOptions, _ recovered: RecoveredLog)
+    throws(WriteError)
+  {
     let started: Thread
     do throws(SystemError) {
       started = try Thread(name: "stele-seal", stackSize: 1 << 20) { [self] in
-        var state = SealState(path: path, key: key, threads: options.sealThreads, previousSeal: recovered.lastSeal)
+        var state = SealState(
+          path: path, key: key, threads: options.sealThreads, previousSeal: recovered.lastSeal)
         run(&state)
       }
     } catch { throw .system(error) }
@@ -118,7 +121,9 @@ struct SealState {
   }
 
   /// The file that has the contents which an existing seal names.
-  private func sealedFile(_ directory: borrowing Directory, _ firstIndex: UInt64, _ seal: Seal) throws(WriteError) -> String? {
+  private func sealedFile(_ directory: borrowing Directory, _ firstIndex: UInt64, _ seal: Seal)
+    throws(WriteError) -> String?
+  {
     for kind in [FileNames.Kind.rewrite, .open] {
       let name = FileNames.name(firstIndex, kind)
       do throws(SystemError) {
@@ -165,7 +170,8 @@ struct SealState {
     try system { () throws(SystemError) in try TileWriter.write(directory, checked.groups) }
     return Seal(
       origin: checked.header.origin, segment: checked.header.id, firstIndex: checked.header.firstIndex,
-      endIndex: checked.tree.size, root: checked.tree.root, chain: checked.footer.chain, byteCount: file.count,
+      endIndex: checked.tree.size, root: checked.tree.root, chain: checked.footer.chain,
+      byteCount: file.count,
       fileHash: SHA256.hash(file.view), previous: previousSeal)
   }
 }

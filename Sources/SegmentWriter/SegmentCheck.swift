@@ -52,7 +52,8 @@ enum SegmentCheck {
   private static func hash(
     _ blocks: [ScannedBlock], _ seed: SaltKey, _ name: String, _ threads: Int
   ) throws(WriteError) -> [SubtreeRun] {
-    let results = Mutex<(runs: [SubtreeRun?], failure: WriteError?)>(([SubtreeRun?](repeating: nil, count: blocks.count), nil))
+    let results = Mutex<(runs: [SubtreeRun?], failure: WriteError?)>(
+      ([SubtreeRun?](repeating: nil, count: blocks.count), nil))
     try system { () throws(SystemError) in
       try Parallel.forEach(blocks.count, threads: threads, make: { ValueList<Digest>() }) { number, leaves in
         let block = blocks[number]
@@ -79,6 +80,8 @@ enum SegmentCheck {
     do throws(BlockReadError) { try DecodedBlock.hashLeaves(of: block, &hasher, &leaves) } catch {
       throw .readBack(file: name, offset: block.offset)
     }
-    return unsafe leaves.withUnsafeElements { unsafe SubtreeRun(first: block.header.firstIndex, leaves: $0.span) }
+    return unsafe leaves.withUnsafeElements {
+      unsafe SubtreeRun(first: block.header.firstIndex, leaves: $0.span)
+    }
   }
 }

@@ -3,8 +3,9 @@ import Crypto
 import MerkleLog
 import Platform
 
-/// Writes hash tiles of level 1 and above as segments are sealed (C2SP tlog-tiles). They are a cache: nothing is
-/// synced, a tile whose earlier hashes are not at hand is left out, and whoever reads one checks what follows.
+/// Writes hash tiles of level 1 and above as segments are sealed (C2SP tlog-tiles). They are a cache: nothing
+/// is synced, a tile whose earlier hashes are not at hand is left out, and whoever reads one checks what
+/// follows.
 enum TileWriter {
   private struct Key: Hashable {
     var level: Int
@@ -20,7 +21,9 @@ enum TileWriter {
     for (key, hashes) in tiles { try write(directory, key, hashes) }
   }
 
-  private static func write(_ directory: borrowing Directory, _ key: Key, _ hashes: [Subtree]) throws(SystemError) {
+  private static func write(_ directory: borrowing Directory, _ key: Key, _ hashes: [Subtree])
+    throws(SystemError)
+  {
     let before = Int(hashes[0].index & 255)
     let width = before + hashes.count
     var bytes = ByteBuffer(capacity: width * Digest.size)
@@ -42,7 +45,9 @@ enum TileWriter {
     if let partial { try directory.remove(partial) }
   }
 
-  private static func read(_ directory: borrowing Directory, _ path: String) throws(SystemError) -> ByteBuffer? {
+  private static func read(_ directory: borrowing Directory, _ path: String) throws(SystemError)
+    -> ByteBuffer?
+  {
     do throws(SystemError) { return try directory.readFile(path, limit: 256 * Digest.size) } catch {
       if error.errno == .noSuchFile { return nil }
       throw error

@@ -53,8 +53,9 @@ public struct EntryHasher: ~Copyable, Sendable {
 }
 
 extension DecodedBlock {
-  /// Replaces `leaves` by the leaf hashes of the block's entries, the first of which has index `first`, from what
-  /// the columns print. Needs `loadAll`. Stops with an error when that comes to more bytes than the block has.
+  /// Replaces `leaves` by the leaf hashes of the block's entries, the first of which has index `first`, from
+  /// what the columns print. Needs `loadAll`. Stops with an error when that comes to more bytes than the
+  /// block has.
   public func hashLeaves(
     first: UInt64, _ hasher: inout EntryHasher, _ leaves: inout ValueList<Digest>
   ) throws(BlockReadError) {

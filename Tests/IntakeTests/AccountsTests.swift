@@ -34,9 +34,10 @@ import Testing
     #expect(given.all == Array(repeating: "source s: 1.2.3.4:5: t", count: 10))
     limiter.give(notice, now: 8_000_000_000)
     limiter.give(notice, now: 8_000_000_001)
-    #expect(given.all.dropFirst(10) == [
-      "source s: 1.2.3.4:5: t (15 notices were left out before this one)", "source s: 1.2.3.4:5: t",
-    ])
+    #expect(
+      given.all.dropFirst(10) == [
+        "source s: 1.2.3.4:5: t (15 notices were left out before this one)", "source s: 1.2.3.4:5: t",
+      ])
   }
 
   @Test func theTokenOfAConnectionThatIsGoneFindsNothing() throws {

@@ -39,7 +39,8 @@ import Testing
       #expect(message.envelope.first == Envelope.Transport.udp.rawValue)
       #expect(message.field(.peerAddress) == [127, 0, 0, 1])
     }
-    #expect(messages.map { $0.flags.trailingLineFeed } == [true, false, true, false, true, false, true, true])
+    #expect(
+      messages.map { $0.flags.trailingLineFeed } == [true, false, true, false, true, false, true, true])
     guard case .ip(_, let port)? = client.localAddress() else { throw Missing() }
     #expect(messages[0].field(.peerPort) == [UInt8(port & 0xFF), UInt8(port >> 8)])
     #expect(counters.reading.messages == 8)

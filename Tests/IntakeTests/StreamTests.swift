@@ -27,9 +27,10 @@ import Testing
     try client.sendAll("<1>one\n7 <2>\ntwo<3>three\r\n<4>four\08 <5>five\n\n200 OK\n")
     let messages = intakes.wait(for: 7)
     #expect(messages.map(\.text) == ["<1>one", "<2>\ntwo", "<3>three\r", "<4>four", "<5>five", "", "200 OK"])
-    #expect(messages.map { $0.flags.framing } == [
-      .lineFeed, .octetCounting, .lineFeed, .nul, .octetCounting, .lineFeed, .lineFeed,
-    ])
+    #expect(
+      messages.map { $0.flags.framing } == [
+        .lineFeed, .octetCounting, .lineFeed, .nul, .octetCounting, .lineFeed, .lineFeed,
+      ])
     #expect(messages.map { $0.flags.trailingLineFeed } == [false, false, false, false, true, false, false])
     for message in messages {
       #expect(message.source == 7)

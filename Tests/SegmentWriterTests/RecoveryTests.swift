@@ -6,7 +6,8 @@ import Testing
 
 @testable import SegmentWriter
 
-/// Every state that a crash can leave is opened again: what was durable is there, what was signed is never cut off.
+/// Every state that a crash can leave is opened again: what was durable is there, what was signed is never
+/// cut off.
 @Suite struct RecoveryTests {
   /// A log whose writer died after a checkpoint over three entries and two more durable ones.
   private func crashed() throws -> (log: TemporaryLog, signedEnd: Int, open: String) {
@@ -82,11 +83,14 @@ import Testing
     let writer = try finished.open()
     for text in texts { try writer.append(control: [text]) }
     try writer.close()
-    let (open, segment, seal) = (FileNames.name(1, .open), FileNames.name(1, .segment), FileNames.name(1, .seal))
+    let (open, segment, seal) = (
+      FileNames.name(1, .open), FileNames.name(1, .segment), FileNames.name(1, .seal)
+    )
     let file = try finished.contents(segment)
     let footerStart = try file.withView { try SegmentFooter.decode($0).offset }
 
-    // The seal is written, the rename is not: as the open file, and as the rewritten one beside the open file.
+    // The seal is written, the rename is not: as the open file, and as the rewritten one beside the open
+    // file.
     for name in [open, FileNames.name(1, .rewrite)] {
       let log = try finished.snapshot()
       try log.replace(name, file)
@@ -124,7 +128,8 @@ import Testing
     let log = try TemporaryLog()
     for length in [header, header - 1, 1, 0] {
       try log.replace(open, Array(whole.prefix(length)))
-      // The header continues another log's tree, so it must not be believed either way; here only its size counts.
+      // The header continues another log's tree, so it must not be believed either way; here only its size
+      // counts.
       let writer = try? log.open()
       try writer?.close()
     }

@@ -15,7 +15,9 @@ final class TemporaryLog {
   init() throws {
     path = "/tmp/stele-test-\(getpid())-\(UInt64.random(in: 0...UInt64.max))"
     keyPath = path + ".key"
-    guard let origin = KeyName("test.example/log") else { throw SystemError(operation: "", path: "", errno: .invalid) }
+    guard let origin = KeyName("test.example/log") else {
+      throw SystemError(operation: "", path: "", errno: .invalid)
+    }
     verifier = try LogCreation.create(directory: path, origin: origin, keyPath: keyPath)
   }
 
@@ -49,7 +51,9 @@ final class TemporaryLog {
 
   func names() throws -> [String] { try directory().names().sorted() }
 
-  func contents(_ name: String) throws -> [UInt8] { try directory().readFile(name, limit: 1 << 30).view.array }
+  func contents(_ name: String) throws -> [UInt8] {
+    try directory().readFile(name, limit: 1 << 30).view.array
+  }
 
   func replace(_ name: String, _ bytes: [UInt8]) throws {
     let directory = try directory()
@@ -63,7 +67,8 @@ final class TemporaryLog {
     }
   }
 
-  /// The raw bytes of every entry, read back from the files, after checking every leaf against the checkpoint.
+  /// The raw bytes of every entry, read back from the files, after checking every leaf against the
+  /// checkpoint.
   func entries() throws -> [String] {
     var texts: [String] = []
     var tree = CompactRange()

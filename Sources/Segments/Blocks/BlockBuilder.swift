@@ -83,7 +83,8 @@ public struct BlockBuilder: ~Copyable, Sendable {
     appendCommon(raw, entry, envelope, hasSameEnvelope)
     let node = Int(result.node)
     if node < 0 {
-      let failure: ParseFailure = result.isAmbiguous ? .ambiguous : result.failureNode < 0 ? .unparsed : .failed
+      let failure: ParseFailure =
+        result.isAmbiguous ? .ambiguous : result.failureNode < 0 ? .unparsed : .failed
       return appendUnparsed(raw, failure, result.failureOffset)
     }
     if room.isScarce, !hasRoom(for: result) { return appendUnparsed(raw, .unparsed, 0) }
@@ -148,7 +149,8 @@ public struct BlockBuilder: ~Copyable, Sendable {
     rawByteCount &+= raw.count
   }
 
-  /// Appends the block's payload to `out` and empties the builder. `sourceNames` are the sources that may occur.
+  /// Appends the block's payload to `out` and empties the builder. `sourceNames` are the sources that may
+  /// occur.
   public mutating func finish(
     _ matcher: borrowing Matcher, sourceNames: [SourceName], to out: inout ByteBuffer
   ) -> BlockContents {

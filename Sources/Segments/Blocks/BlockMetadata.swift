@@ -44,7 +44,8 @@ struct BlockLayout: ~Copyable {
     }
   }
 
-  private mutating func addNode(_ node: Int, _ matcher: borrowing Matcher, _ rows: borrowing HeapArray<Int32>) {
+  private mutating func addNode(_ node: Int, _ matcher: borrowing Matcher, _ rows: borrowing HeapArray<Int32>)
+  {
     if templateNumber[node] == nil {
       templateNumber[node] = templates.count
       templates.append(matcher.templates[node])

@@ -3,8 +3,8 @@ import Templates
 
 /// Which templates, sources and columns a block has: all that it says about itself before its columns.
 ///
-/// Neighbouring blocks mostly say the same, byte for byte; they then share one structure, and what was worked out for
-/// it once holds for all of them.
+/// Neighbouring blocks mostly say the same, byte for byte; they then share one structure, and what was worked
+/// out for it once holds for all of them.
 public final class BlockStructure: Sendable {
   let layout: DecodedLayout
   let printer: PrintProgram

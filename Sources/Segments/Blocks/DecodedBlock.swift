@@ -1,10 +1,11 @@
 import Bytes
 import Templates
 
-/// One block read back. Columns are decoded when they are first asked for, so a search pays for what it names.
+/// One block read back. Columns are decoded when they are first asked for, so a search pays for what it
+/// names.
 ///
-/// Nothing here believes the bytes: counts are bounded before memory is taken for them, and a payload that does
-/// not decode throws. Whether it *is* what was written is a matter of hashes, and not checked here.
+/// Nothing here believes the bytes: counts are bounded before memory is taken for them, and a payload that
+/// does not decode throws. Whether it *is* what was written is a matter of hashes, and not checked here.
 public struct DecodedBlock: ~Copyable, Sendable {
   /// Number of entries.
   public let count: Int
@@ -13,8 +14,8 @@ public struct DecodedBlock: ~Copyable, Sendable {
   private let payload: ByteView
   /// Bytes of all entries, as the block's header says.
   public let rawByteCount: Int
-  /// Bytes of text, and rows of all columns together, that may still be decoded. Whatever the columns claim, they
-  /// are parts of no more raw bytes than the block has.
+  /// Bytes of text, and rows of all columns together, that may still be decoded. Whatever the columns claim,
+  /// they are parts of no more raw bytes than the block has.
   private(set) var textLimit: Int
   private var rowLimit: Int
   var columns: HeapArray<DecodedColumn>
@@ -30,7 +31,8 @@ public struct DecodedBlock: ~Copyable, Sendable {
 
   var layout: DecodedLayout { structure.layout }
 
-  /// Opens the payload of a block of `count` entries with `rawByteCount` bytes. `payload` must outlive the block.
+  /// Opens the payload of a block of `count` entries with `rawByteCount` bytes. `payload` must outlive the
+  /// block.
   ///
   /// - Parameter known: structures of other blocks, the likeliest last. Neighbouring blocks mostly have the same,
   ///   which is then shared and need not be read again.
@@ -46,8 +48,8 @@ public struct DecodedBlock: ~Copyable, Sendable {
     rawByteCount = directory.rawByteCount
     // A shape may need two bytes where the text has one.
     textLimit = directory.rawByteCount * 2 + 64
-    // A value without bytes is followed by a literal, or is the last; so a line has at most one more value than
-    // bytes for each template within another.
+    // A value without bytes is followed by a literal, or is the last; so a line has at most one more value
+    // than bytes for each template within another.
     rowLimit = (directory.rawByteCount + directory.count) * Limits.depth
     structure = directory.structure
     columnRanges = directory.columns
@@ -110,7 +112,9 @@ public struct DecodedBlock: ~Copyable, Sendable {
     (columnRanges[column].count, filterRanges[column].count)
   }
   /// Whether the values of a column's slot may have templates of their own.
-  public func hasAlternatives(_ column: Int) -> Bool { columns[column - BlockLayout.fixedColumns].hasAlternatives }
+  public func hasAlternatives(_ column: Int) -> Bool {
+    columns[column - BlockLayout.fixedColumns].hasAlternatives
+  }
   /// The filter over a column's values, empty when it has none.
   public func filter(_ column: Int) -> ByteView {
     payload[filterRanges[column].lowerBound, filterRanges[column].upperBound]
@@ -164,7 +168,9 @@ public struct DecodedBlock: ~Copyable, Sendable {
   }
 
   func checkSources(_ reader: ByteReader) throws(DecodeError) {
-    for row in 0..<sources.count where sources[row] < 0 || sources[row] > Int64(UInt32.max) { throw reader.error() }
+    for row in 0..<sources.count where sources[row] < 0 || sources[row] > Int64(UInt32.max) {
+      throw reader.error()
+    }
   }
 
   /// Decodes the envelopes only.
@@ -216,8 +222,8 @@ public struct DecodedBlock: ~Copyable, Sendable {
     textLimit -= columns[column - BlockLayout.fixedColumns].text.byteCount
   }
 
-  /// Decodes a column, and before it those that say how many rows it has. Without `texts` the rows that are stored as
-  /// text are left out: enough for the functions that mark rows by their numbers or kinds.
+  /// Decodes a column, and before it those that say how many rows it has. Without `texts` the rows that are
+  /// stored as text are left out: enough for the functions that mark rows by their numbers or kinds.
   public mutating func load(_ column: Int, texts: Bool = true) throws(DecodeError) {
     if isLoaded[column] { return }
     let (node, place) = slot(ofColumn: column)
@@ -303,8 +309,8 @@ public struct DecodedBlock: ~Copyable, Sendable {
     _read { yield columns[column - BlockLayout.fixedColumns] }
   }
 
-  /// Appends the bytes of `row` as they were received. Needs `loadAll`, or `load` of all columns of its template.
-  /// Throws when they would be more than the whole block has.
+  /// Appends the bytes of `row` as they were received. Needs `loadAll`, or `load` of all columns of its
+  /// template. Throws when they would be more than the whole block has.
   public func print(_ row: Int, to out: inout ByteBuffer) throws(DecodeError) {
     let (node, nodeRow) = root(row)
     if node < 0 {

@@ -1,11 +1,11 @@
 import Bytes
 import Templates
 
-/// Prints neighbouring rows of a block together, column by column: what is the same for all rows of a column is looked
-/// at once, and memory is read in order.
+/// Prints neighbouring rows of a block together, column by column: what is the same for all rows of a column
+/// is looked at once, and memory is read in order.
 ///
-/// First every value becomes a piece: a view of a text of the column, or of what was printed. Then the pieces of each
-/// row and the literals between them are put together, nested templates first.
+/// First every value becomes a piece: a view of a text of the column, or of what was printed. Then the pieces
+/// of each row and the literals between them are put together, nested templates first.
 public struct RowPrinter: ~Copyable, Sendable {
   /// Most rows that are printed together: their pieces stay in the nearest caches.
   public static let rowLimit = 64
@@ -131,7 +131,8 @@ public struct RowPrinter: ~Copyable, Sendable {
     switch (column.type, kind) {
     case (_, StoredValue.verbatim):
       for row in rows { pieces[first &+ row &- rows.lowerBound] = column.text[row] }
-    case (.integer, 2), (.plusInteger, 2), (.text, ValueCodec.integerText), (.identifier, ValueCodec.integerText):
+    case (.integer, 2), (.plusInteger, 2), (.text, ValueCodec.integerText),
+      (.identifier, ValueCodec.integerText):
       region.reserve(rows.count * 24 + 40)
       for row in rows {
         pieces[first &+ row &- rows.lowerBound] = integer(column.a[row])

@@ -1,13 +1,26 @@
 import Bytes
+import Crypto
 import Templates
+
+/// Which format a line was read with, beyond its name.
+public enum FormatHash {
+  /// SHA-256 over the template as it stands in a block (name, literals, slots), each slot without alternatives.
+  public static func of(_ template: Template) -> Digest {
+    var plain = template
+    for slot in plain.slots.indices { plain.slots[slot].alternatives = [] }
+    var bytes = ByteBuffer()
+    TemplateCoding.encode(plain, to: &bytes)
+    return SHA256.hash(bytes.view)
+  }
+}
 
 /// Templates as they stand in a block.
 ///
 ///     template  name first-literal varint(slots) slots
 ///     slot      name column syntax unit literal-behind-it alternatives(0 or 1)
 ///
-/// Text is a varint byte count and the bytes. A slot's alternatives are not part of the template: which of them
-/// occur in a block is part of the block's structure (BlockMetadata.swift).
+/// Text is a varint byte count and the bytes. A slot's alternatives are not part of the template: which of
+/// them occur in a block is part of the block's structure (BlockMetadata.swift).
 enum TemplateCoding {
   private static let slotLimit = 1024
   private static let textLimit = 65_536
@@ -27,7 +40,8 @@ enum TemplateCoding {
   }
 
   /// A template and, for each slot, whether it has alternatives.
-  static func decode(from reader: inout ByteReader) throws(DecodeError) -> (Template, hasAlternatives: [Bool]) {
+  static func decode(from reader: inout ByteReader) throws(DecodeError) -> (Template, hasAlternatives: [Bool])
+  {
     let name = try text(&reader)
     var literals = [try reader.lengthPrefixed(limit: textLimit).array]
     var slots: [Slot] = []

@@ -29,8 +29,8 @@ extension DecodedColumn {
     try text.pick(rows, of: count, from: &reader, limit: limit)
   }
 
-  /// Reads the kinds, and sorts the rows into groups that are stored together: the alternatives, or else texts and
-  /// numbers (and nowhere: `-`).
+  /// Reads the kinds, and sorts the rows into groups that are stored together: the alternatives, or else
+  /// texts and numbers (and nowhere: `-`).
   private mutating func pickKinds(
     _ rows: [UInt32], _ count: Int, _ alternatives: Int, _ reader: inout ByteReader
   ) throws(DecodeError) -> (counts: [Int], rows: [[UInt32]]) {
@@ -96,7 +96,8 @@ extension DecodedColumn {
     }
   }
 
-  /// Appends a picked row of that kind, `ahead` rows of which are not counted yet; false when there is no such kind.
+  /// Appends a picked row of that kind, `ahead` rows of which are not counted yet; false when there is no
+  /// such kind.
   private mutating func append(_ kind: UInt8, _ groups: inout GroupRows, ahead: Int) -> Bool {
     kinds.append(kind)
     guard let group = group(kind) else {
@@ -157,9 +158,9 @@ private struct GroupRows {
 }
 
 extension DecodedBlock {
-  /// The block that consists of those entries only, which rise: its row 0 is the first of them. All its columns are
-  /// loaded, at a price that grows with the rows picked and hardly with the block; this block's own columns are
-  /// neither needed nor loaded.
+  /// The block that consists of those entries only, which rise: its row 0 is the first of them. All its
+  /// columns are loaded, at a price that grows with the rows picked and hardly with the block; this block's
+  /// own columns are neither needed nor loaded.
   public func picking(_ rows: [UInt32]) throws(DecodeError) -> DecodedBlock {
     guard let last = rows.last, Int(last) < count else { throw DecodeError(.invalid, at: 0) }
     var block = DecodedBlock(copyingStructureOf: self, count: rows.count)

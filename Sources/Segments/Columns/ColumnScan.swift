@@ -1,8 +1,8 @@
 import Bytes
 import Templates
 
-/// Conditions on a column, worked out for all its rows at once: every function adds to a set over the column's rows.
-/// All need the column to be loaded.
+/// Conditions on a column, worked out for all its rows at once: every function adds to a set over the
+/// column's rows. All need the column to be loaded.
 extension DecodedColumn {
   /// Adds the rows of that kind.
   public func mark(kind: UInt8, into rows: inout BitSet) {
@@ -33,8 +33,8 @@ extension DecodedColumn {
     }
   }
 
-  /// Adds the rows of that kind whose moment, `a × unit − b × 60 s` in nanoseconds, lies in one of `ranges`. `unit` is
-  /// in nanoseconds.
+  /// Adds the rows of that kind whose moment, `a × unit − b × 60 s` in nanoseconds, lies in one of `ranges`.
+  /// `unit` is in nanoseconds.
   public func mark(
     kind: UInt8, momentsIn ranges: [ClosedRange<Int64>], unit: Int64, offset: Int64, into rows: inout BitSet
   ) {
@@ -138,8 +138,8 @@ extension DecodedColumn {
 }
 
 extension DecodedBlock {
-  /// Adds the rows that have the template `node` (one of `rootNodes`) and there a row which is in `inner`. Needs
-  /// `loadRoots`.
+  /// Adds the rows that have the template `node` (one of `rootNodes`) and there a row which is in `inner`.
+  /// Needs `loadRoots`.
   public func mark(root node: Int, rows inner: borrowing BitSet, into rows: inout BitSet) {
     guard let index = layout.roots.firstIndex(of: node) else { return }
     roots.mark(alternative: index + 1, rows: inner, into: &rows)
@@ -152,7 +152,8 @@ extension DecodedBlock {
     roots.mark(kind: UInt8(index + 1), into: &rows)
   }
 
-  /// Adds the rows without template whose bytes are one of the distinct texts numbered in `values`. Needs `loadRoots`.
+  /// Adds the rows without template whose bytes are one of the distinct texts numbered in `values`. Needs
+  /// `loadRoots`.
   public func mark(bareTexts values: borrowing BitSet, into rows: inout BitSet) {
     roots.mark(texts: values, into: &rows)
   }
@@ -199,8 +200,8 @@ extension DecodedBlock {
     return try IntegerDecoder.bounds(count, &reader)
   }
 
-  /// For a column all of whose rows have one kind of number: that kind, and two numbers between which the rows' first
-  /// numbers lie. Nil for others. Decodes nothing but what says how many rows there are.
+  /// For a column all of whose rows have one kind of number: that kind, and two numbers between which the
+  /// rows' first numbers lie. Nil for others. Decodes nothing but what says how many rows there are.
   public mutating func numberBounds(
     _ column: Int
   ) throws(DecodeError) -> (kind: UInt8, numbers: ClosedRange<Int64>, isSecondZero: Bool)? {

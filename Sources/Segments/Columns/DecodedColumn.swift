@@ -23,8 +23,8 @@ import Templates
     self.hasAlternatives = hasAlternatives
   }
 
-  /// Reads `rows` rows. `alternatives` is how many the slot has; `limit` bounds the bytes of its texts. Without
-  /// positions single rows cannot be reached.
+  /// Reads `rows` rows. `alternatives` is how many the slot has; `limit` bounds the bytes of its texts.
+  /// Without positions single rows cannot be reached.
   mutating func decode(
     _ rows: Int, alternatives: Int, from reader: inout ByteReader, limit: Int, withText: Bool = true,
     withPositions: Bool = true

@@ -1,8 +1,9 @@
 import Bytes
 import Glibc
 
-/// An estimate of how many different keys there are, by linear counting (Whang, Vander-Zanden and Taylor 1990): a key
-/// marks one of many bits; from the share that stays unmarked follows the number, within one percent or two.
+/// An estimate of how many different keys there are, by linear counting (Whang, Vander-Zanden and Taylor
+/// 1990): a key marks one of many bits; from the share that stays unmarked follows the number, within one
+/// percent or two.
 struct DistinctCount {
   private static let bits = 1 << 18
   private var marked = 0

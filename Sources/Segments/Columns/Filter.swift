@@ -1,12 +1,12 @@
 import Bytes
 import Templates
 
-/// A split block Bloom filter (as in Apache Parquet, Bloom Filter specification): 32-byte blocks of eight words,
-/// one bit a word for each key. It answers "certainly not in this column" by reading one block.
+/// A split block Bloom filter (as in Apache Parquet, Bloom Filter specification): 32-byte blocks of eight
+/// words, one bit a word for each key. It answers "certainly not in this column" by reading one block.
 ///
 /// Only columns that people look needles up in, and that hold many distinct values, get one: addresses,
-/// identifiers and text. At eight bits a key about one block in forty is read for nothing. Integers in columns of
-/// text (captured sizes, say) are left out: they have the key 0, which every filter lets pass.
+/// identifiers and text. At eight bits a key about one block in forty is read for nothing. Integers in
+/// columns of text (captured sizes, say) are left out: they have the key 0, which every filter lets pass.
 public enum Filter {
   /// Fewest distinct values of a column that has a filter: below, the column itself is read as quickly.
   static let fewestValues = 1024
@@ -69,7 +69,8 @@ public enum Filter {
     for word in 0..<8 {
       let offset = block + word * 4
       let bits = unsafe UInt32(littleEndian: filter.loadUnaligned(fromByteOffset: offset, as: UInt32.self))
-      unsafe filter.storeBytes(of: (bits | mask(key, word)).littleEndian, toByteOffset: offset, as: UInt32.self)
+      unsafe filter.storeBytes(
+        of: (bits | mask(key, word)).littleEndian, toByteOffset: offset, as: UInt32.self)
     }
   }
 

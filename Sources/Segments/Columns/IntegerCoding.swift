@@ -1,7 +1,7 @@
 import Bytes
 
-/// How a run of integers is written. The number of values is never part of it: the reader knows it. No values are
-/// no bytes.
+/// How a run of integers is written. The number of values is never part of it: the reader knows it. No values
+/// are no bytes.
 ///
 ///     constant  0x01 zigzag(value)
 ///     packed    0x02 zigzag(base) width patches bits      value = base + bits
@@ -12,8 +12,8 @@ import Bytes
 ///
 ///     packed    zigzag(base) width(u8) varint(p) p × (varint(gap), varint(high)) bits
 ///
-/// `width` bits a value, little-endian, the last byte filled with zeros. A value whose offset needs more bits is
-/// patched: `gap` is its distance from the patch before it and `high` what is above the low `width` bits.
+/// `width` bits a value, little-endian, the last byte filled with zeros. A value whose offset needs more bits
+/// is patched: `gap` is its distance from the patch before it and `high` what is above the low `width` bits.
 enum IntegerForm {
   static let constant: UInt8 = 1
   static let packed: UInt8 = 2
@@ -182,7 +182,8 @@ enum IntegerEncoder {
       while width > 0 {
         patched += Int(unsafe histogram[width])
         width -= 1
-        // A patch costs about two bytes of gap and the high bits, in whole bytes. (Width 64 has no high bits.)
+        // A patch costs about two bytes of gap and the high bits, in whole bytes. (Width 64 has no high
+        // bits.)
         let cost = width * count + patched * (16 + (widest - width + 6) / 7 * 8)
         if cost < bestCost { (best, bestPatched, bestCost) = (width, patched, cost) }
       }

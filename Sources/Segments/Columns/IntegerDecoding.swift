@@ -101,7 +101,8 @@ enum IntegerDecoder {
   }
 
   /// The distinct values of a `sorted` column, rising; the reader then stands before the places.
-  static func distinctValues(_ count: Int, _ reader: inout ByteReader) throws(DecodeError) -> ValueList<Int64> {
+  static func distinctValues(_ count: Int, _ reader: inout ByteReader) throws(DecodeError) -> ValueList<Int64>
+  {
     let distinctCount = try reader.count(limit: count)
     guard distinctCount > 0 else { throw reader.error() }
     var value = try reader.zigzag()

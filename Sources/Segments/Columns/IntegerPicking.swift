@@ -69,8 +69,8 @@ extension IntegerDecoder {
     return min(first, reach(step.lowerBound))...max(first, reach(step.upperBound))
   }
 
-  /// Replaces `values` by those of the `count` integers that stand at `rows`, which rise. `reader` is moved behind
-  /// all of them.
+  /// Replaces `values` by those of the `count` integers that stand at `rows`, which rise. `reader` is moved
+  /// behind all of them.
   static func pick(
     _ rows: [UInt32], of count: Int, from reader: inout ByteReader, into values: inout ValueList<Int64>
   ) throws(DecodeError) {
@@ -197,7 +197,8 @@ struct PackedRun {
     }
   }
 
-  /// Writes all integers as bytes; false, and nothing done, when they are not as narrow as that or some are patched.
+  /// Writes all integers as bytes; false, and nothing done, when they are not as narrow as that or some are
+  /// patched.
   func expand(into values: inout ValueList<UInt8>) -> Bool {
     guard patchCount == 0, width <= 4, low >= 0, low <= 240 else { return false }
     let base = UInt8(low)

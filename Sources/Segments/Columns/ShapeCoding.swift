@@ -2,8 +2,8 @@ import Bytes
 
 /// Text whose digits are kept apart from its letters.
 ///
-/// Request targets, request ids and most free text differ in their numbers only. A *shape* is a value with each
-/// number replaced by a mark; the numbers of one shape and one place are then a column of integers.
+/// Request targets, request ids and most free text differ in their numbers only. A *shape* is a value with
+/// each number replaced by a mark; the numbers of one shape and one place are then a column of integers.
 ///
 ///     shaped   0x02 varint(s) integers(s lengths) bytes    the s shapes, as plain text
 ///              integers(shape of each value)
@@ -60,7 +60,9 @@ enum ShapeEncoder {
 
   /// Appends the shaped form of the column's distinct values, if there are few shapes among them; else leaves
   /// `out` as it was and returns false.
-  static func encode(_ text: borrowing TextColumn, to out: inout ByteBuffer, _ scratch: inout ColumnScratch) -> Bool {
+  static func encode(_ text: borrowing TextColumn, to out: inout ByteBuffer, _ scratch: inout ColumnScratch)
+    -> Bool
+  {
     let count = text.valueCount
     if count < fewestValues { return false }
     // A sample first: text without numbers, or with a new shape in every value, is not worth a pass.
@@ -124,8 +126,8 @@ enum ShapeEncoder {
     }
   }
 
-  /// Takes what starts at `start` with a digit or one of `a` to `f`: hexadecimal if it is a whole word of eight to
-  /// sixteen such bytes, or its leading digits, or that one letter. Returns where it ends.
+  /// Takes what starts at `start` with a digit or one of `a` to `f`: hexadecimal if it is a whole word of
+  /// eight to sixteen such bytes, or its leading digits, or that one letter. Returns where it ends.
   private static func word(
     _ value: ByteView, _ start: Int, _ shape: inout ByteBuffer, _ numbers: inout ValueList<Int64>
   ) -> Int {
@@ -160,8 +162,8 @@ enum ShapeEncoder {
     return index
   }
 
-  /// The end of the word at `start`, if it is eight to sixteen hexadecimal digits; else 0. Four are enough behind
-  /// a `-`, as in a UUID.
+  /// The end of the word at `start`, if it is eight to sixteen hexadecimal digits; else 0. Four are enough
+  /// behind a `-`, as in a UUID.
   private static func hexEnd(_ value: ByteView, _ start: Int) -> Int {
     var index = start
     while index < value.count, index &- start <= 16 {
@@ -170,7 +172,8 @@ enum ShapeEncoder {
     }
     let length = index - start
     if length > 16 || index < value.count && isWord(value[index]) { return 0 }
-    let least = start > 0 && (value[start - 1] == UInt8(ascii: "-") || value[start - 1] == UInt8(ascii: ":")) ? 3 : 8
+    let least =
+      start > 0 && (value[start - 1] == UInt8(ascii: "-") || value[start - 1] == UInt8(ascii: ":")) ? 3 : 8
     return length >= least ? index : 0
   }
 

@@ -5,7 +5,7 @@ extension ColumnType {
   /// Whether values of the type may need a second number.
   var hasSecond: Bool {
     switch self {
-    case .text, .identifier, .clfTime, .isoTime: true
+    case .text, .identifier, .clfTime, .isoTime, .hexAddress: true
     default: false
     }
   }
@@ -15,8 +15,8 @@ extension ColumnType {
 ///
 ///     column   integers(kinds) [integers(a)] [integers(b)] [text]
 ///
-/// Every row has a kind (`StoredValue.kind`; in a slot with alternatives, which of them). Rows of kind 0 have a
-/// text, rows of kind 2 and more have `a` (and `b`, where the column type has one), unless the slot has
+/// Every row has a kind (`StoredValue.kind`; in a slot with alternatives, which of them). Rows of kind 0 have
+/// a text, rows of kind 2 and more have `a` (and `b`, where the column type has one), unless the slot has
 /// alternatives: then their values are in the alternative's own columns.
 struct SlotColumn: ~Copyable, Sendable {
   /// The kind of every row so far, as long as all have the same: then `kinds` is empty.
@@ -73,8 +73,8 @@ struct SlotColumn: ~Copyable, Sendable {
     kinds.append(kind)
   }
 
-  /// Appends the column; `renumber` gives the number under which an alternative is stored. Returns the filter over
-  /// its values, if it is to have one.
+  /// Appends the column; `renumber` gives the number under which an alternative is stored. Returns the filter
+  /// over its values, if it is to have one.
   func encode(
     to out: inout ByteBuffer, renumber: [UInt8], filters: inout ByteBuffer, _ scratch: inout ColumnScratch
   ) {

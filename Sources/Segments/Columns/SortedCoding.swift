@@ -2,8 +2,8 @@ import Bytes
 
 /// The form `sorted`: a table of the distinct values, and each value's place in it.
 extension IntegerEncoder {
-  /// Writes the distinct values in rising order and each value's place among them, if that is smaller; else leaves
-  /// `out` as it was and returns false.
+  /// Writes the distinct values in rising order and each value's place among them, if that is smaller; else
+  /// leaves `out` as it was and returns false.
   static func encodeSorted(
     _ values: UnsafeBufferPointer<Int64>, _ shape: Shape, _ out: inout ByteBuffer,
     _ scratch: inout IntegerScratch
@@ -16,7 +16,9 @@ extension IntegerEncoder {
     // What the table takes for each value: the mean distance to the next, and a little for its scatter.
     let tableBits = estimate * (shape.rangeBits - Shape.bits(UInt64(estimate)) + 3)
     if Shape.bits(UInt64(estimate)) * count + tableBits >= bitsOtherwise * 31 / 32 { return false }
-    guard unsafe number(values, limit: min(count, estimate + estimate / 8 + 64), &scratch) else { return false }
+    guard unsafe number(values, limit: min(count, estimate + estimate / 8 + 64), &scratch) else {
+      return false
+    }
     sort(&scratch, low: shape.low, bits: shape.rangeBits)
     let distinct = scratch.values.count
     scratch.lengths.removeAll()
@@ -36,8 +38,8 @@ extension IntegerEncoder {
 
   private static func mix(_ value: Int64) -> UInt64 { UInt64(bitPattern: value) &* 0x9E37_79B9_7F4A_7C15 }
 
-  /// Collects the distinct values and, as `places`, which of them each value is. False when there are more than
-  /// `limit`, or when they collide too much.
+  /// Collects the distinct values and, as `places`, which of them each value is. False when there are more
+  /// than `limit`, or when they collide too much.
   private static func number(
     _ values: UnsafeBufferPointer<Int64>, limit: Int, _ scratch: inout IntegerScratch
   ) -> Bool {
@@ -70,8 +72,8 @@ extension IntegerEncoder {
     return true
   }
 
-  /// Sorts the distinct values by their distance from `low`, of that many bits, eleven at a time from the lowest;
-  /// `order` tells which each was.
+  /// Sorts the distinct values by their distance from `low`, of that many bits, eleven at a time from the
+  /// lowest; `order` tells which each was.
   private static func sort(_ scratch: inout IntegerScratch, low: Int64, bits: Int) {
     let count = scratch.values.count
     scratch.order.removeAll()

@@ -16,7 +16,8 @@ import Compression
   private(set) var ends = ValueList<UInt32>()
   /// For each row the number of its value.
   private(set) var places = ValueList<UInt32>()
-  /// Open addressing: the hash of a value in the upper half, its number from 1 in the lower; 0 where there is none.
+  /// Open addressing: the hash of a value in the upper half, its number from 1 in the lower; 0 where there is
+  /// none.
   private var table = ValueList<UInt64>()
   private var isDirect = false
 

@@ -24,7 +24,8 @@ import Compression
   /// All distinct values, one behind the other.
   public var bytes: ByteView { arena.view }
 
-  /// The number of the value that the byte at `offset` of `bytes` belongs to, and where in `bytes` that value ends.
+  /// The number of the value that the byte at `offset` of `bytes` belongs to, and where in `bytes` that value
+  /// ends.
   public func value(at offset: Int) -> (number: Int, end: Int) {
     var low = 0, high = ends.count
     while low < high {
@@ -63,7 +64,9 @@ import Compression
     }
   }
 
-  private mutating func decodePlain(_ count: Int, _ reader: inout ByteReader, _ limit: Int) throws(DecodeError) {
+  private mutating func decodePlain(_ count: Int, _ reader: inout ByteReader, _ limit: Int)
+    throws(DecodeError)
+  {
     var lengths = ValueList<Int64>(capacity: count)
     try IntegerDecoder.decode(count, from: &reader, into: &lengths)
     try ByteUnpacker.decode(from: &reader, limit: limit, to: &arena)
@@ -79,7 +82,8 @@ import Compression
 
 enum ByteUnpacker {
   /// Appends the run of bytes before which `reader` stands; at most `limit` of them.
-  static func decode(from reader: inout ByteReader, limit: Int, to out: inout ByteBuffer) throws(DecodeError) {
+  static func decode(from reader: inout ByteReader, limit: Int, to out: inout ByteBuffer) throws(DecodeError)
+  {
     let count = try reader.count(limit: limit)
     if count == 0 { return }
     let stored = try reader.count(limit: count)
@@ -156,7 +160,8 @@ enum ShapeDecoder {
   }
 
   static func print(
-    _ shape: ByteView, _ out: inout ByteBuffer, _ numbers: borrowing ValueList<Int64>, first: Int, stride: Int,
+    _ shape: ByteView, _ out: inout ByteBuffer, _ numbers: borrowing ValueList<Int64>, first: Int,
+    stride: Int,
     _ reader: ByteReader
   ) throws(DecodeError) {
     var number = first

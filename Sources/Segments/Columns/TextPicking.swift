@@ -2,8 +2,8 @@ import Bytes
 import Compression
 
 extension DecodedText {
-  /// Reads those of `count` rows that stand at `rows`, which rise; row 0 is then the first of them. A run of bytes is
-  /// decompressed only as far as they need, and numbers only where they stand.
+  /// Reads those of `count` rows that stand at `rows`, which rise; row 0 is then the first of them. A run of
+  /// bytes is decompressed only as far as they need, and numbers only where they stand.
   mutating func pick(
     _ rows: [UInt32], of count: Int, from reader: inout ByteReader, limit: Int
   ) throws(DecodeError) {
@@ -81,8 +81,8 @@ extension DecodedText {
 }
 
 extension ByteUnpacker {
-  /// The first `needed` of the run of bytes before which `reader` stands: a view of the run, or of `scratch`. `reader`
-  /// is moved behind the run.
+  /// The first `needed` of the run of bytes before which `reader` stands: a view of the run, or of `scratch`.
+  /// `reader` is moved behind the run.
   static func prefix(
     _ needed: Int, from reader: inout ByteReader, limit: Int, _ scratch: inout ByteBuffer
   ) throws(DecodeError) -> ByteView {

@@ -87,7 +87,8 @@ public struct BlockHeader: Equatable, Sendable {
     let rawByteCount = Int(try reader.integer(UInt32.self))
     storedByteCount = Int(try reader.integer(UInt32.self))
     contents = BlockContents(
-      count: count, rawByteCount: rawByteCount, firstTime: try reader.integer(), lastTime: try reader.integer())
+      count: count, rawByteCount: rawByteCount, firstTime: try reader.integer(),
+      lastTime: try reader.integer())
     guard try reader.integer(UInt32.self) == 0 else { throw DecodeError(.unsupported, at: 64) }
     let hashCount = Int(try reader.integer(UInt32.self))
     previousChain = try reader.digest()

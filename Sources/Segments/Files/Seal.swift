@@ -79,11 +79,13 @@ public struct Seal: Equatable, Sendable {
     }
     guard let origin = values["origin"], let id = values["segment"].flatMap(SegmentID.init(hex:)),
       let first = values["first"].flatMap({ UInt64($0) }), let end = values["end"].flatMap({ UInt64($0) }),
-      let root = digest("root"), let chain = digest("chain"), let bytes = values["bytes"].flatMap({ Int($0) }),
+      let root = digest("root"), let chain = digest("chain"),
+      let bytes = values["bytes"].flatMap({ Int($0) }),
       let file = digest("file"), let previous = values["previous"]
     else { return nil }
     self.init(
-      origin: origin, segment: id, firstIndex: first, endIndex: end, root: root, chain: chain, byteCount: bytes,
+      origin: origin, segment: id, firstIndex: first, endIndex: end, root: root, chain: chain,
+      byteCount: bytes,
       fileHash: file, previous: previous == "-" ? nil : digest("previous"))
     guard Array(self.text.utf8).withView({ $0 == text }) else { return nil }
   }

@@ -52,8 +52,8 @@ extension ByteBuffer {
 ///    100  origin, then k hashes of the tree before the first entry (MerkleLog.CompactRange)
 ///         digest                  32       SHA-256 of all bytes before it
 ///
-/// The chain of the segment's blocks starts from `chainStart`, which covers everything but the salts (bytes 12 to
-/// 47) and the digest: erasing an entry later changes the salts and nothing else.
+/// The chain of the segment's blocks starts from `chainStart`, which covers everything but the salts (bytes
+/// 12 to 47) and the digest: erasing an entry later changes the salts and nothing else.
 public struct SegmentHeader: Equatable, Sendable {
   public static let magic: UInt32 = 0x534C_5453
   public static let version: UInt16 = 1
@@ -128,7 +128,9 @@ public struct SegmentHeader: Equatable, Sendable {
     let previous = try reader.segmentID()
     let originCount = Int(try reader.integer(UInt16.self))
     let hashCount = Int(try reader.integer(UInt16.self))
-    guard size == fixedSize + originCount + (hashCount + 1) * Digest.size else { throw DecodeError(.invalid, at: 96) }
+    guard size == fixedSize + originCount + (hashCount + 1) * Digest.size else {
+      throw DecodeError(.invalid, at: 96)
+    }
     guard let origin = String(validating: try reader.bytes(originCount).array, as: UTF8.self)
     else { throw DecodeError(.invalid, at: fixedSize) }
     guard let tree = try reader.tree(size: firstIndex, hashCount: hashCount)
