@@ -3,8 +3,8 @@ import SegmentWriter
 
 /// Takes encoded blocks from several workers and gives them to the one writer in the order of their indexes.
 ///
-/// Blocks are a fixed number of reused objects. A worker takes an empty one *before* it takes messages, so whoever
-/// holds the next messages always has where to put them, and the exchange cannot lock up.
+/// Blocks are a fixed number of reused objects. A worker takes an empty one *before* it takes messages, so
+/// whoever holds the next messages always has where to put them, and the exchange cannot lock up.
 final class BlockExchange: Sendable {
   private let lock = Lock()
   private let changed = Condition()

@@ -12,6 +12,8 @@ public struct DaemonPlan: Sendable {
     public var definition: SourceDefinition
     /// Of time stamps that name no zone; kept in the log's record of the source.
     public var timezone: String
+    /// What the load balancer's configuration says, where the formats are read from there.
+    public var formats: FormatChange?
 
     public init(_ source: Source, _ definition: SourceDefinition, timezone: String) {
       self.source = source
@@ -61,6 +63,8 @@ public struct DaemonStatus: Sendable {
     public var counters: SourceCounters.Reading
     /// Messages that do not fit the source's format.
     public var unparsed: Int
+    /// How its format is being chosen; nil where the format is given.
+    public var format: FormatEvidence?
   }
 
   /// Index behind the last entry that survives a power loss.
@@ -89,10 +93,12 @@ public final class Daemon: Sendable {
 
   /// - Parameters:
   ///   - notice: gets what is worth a line in the daemon's log, on any thread.
+  ///   - chosen: gets the format that a source's lines turned out to have, on any thread.
   ///   - failed: is called once, on another thread, if writing fails. Nothing is stored then, and the daemon must
   ///     be stopped.
   public init(
     _ plan: DaemonPlan, notice: @escaping @Sendable (IntakeNotice) -> Void,
+    chosen: @escaping @Sendable (FormatChoice) -> Void = { _ in },
     failed: @escaping @Sendable (WriteError) -> Void
   ) throws(DaemonError) {
     self.plan = plan
@@ -107,7 +113,7 @@ public final class Daemon: Sendable {
         stopped: { error in
           hasFailed.value.store(true, ordering: .releasing)
           failed(error)
-        })
+        }, chosen: chosen)
     } catch { throw .write(error) }
     do throws(SystemError) {
       listeners = try Listeners(queue: pipeline.queue, losses: losses, notice: notice)
@@ -127,13 +133,26 @@ public final class Daemon: Sendable {
   public func start() throws(DaemonError) {
     pipeline.record(
       DaemonRecord.started(version: plan.version, recovery: recovery))
-    for input in plan.inputs { pipeline.record(DaemonRecord.source(input, url: url(of: input))) }
+    for input in plan.inputs {
+      pipeline.record(DaemonRecord.source(input, url: url(of: input)))
+      if let formats = input.formats { pipeline.record(formats.record(isTaken: true)) }
+    }
     do throws(SystemError) {
       let reporter = try Thread(name: "stele-losses") { [self] in reportLosses() }
       lossReporter.withLock { $0 = reporter }
       try listeners.start()
     } catch { throw .system(error) }
   }
+
+  /// Reads the messages of a source with `definition` from the next block on, and writes down what has
+  /// changed before them.
+  public func replaceFormat(_ definition: SourceDefinition, _ change: FormatChange) {
+    guard let index = plan.inputs.firstIndex(where: { $0.source.name == definition.name }) else { return }
+    pipeline.replace(index + 1, by: definition, record: change.record(isTaken: true))
+  }
+
+  /// Writes down that a source's formats were changed into something that cannot be used: the old ones stay.
+  public func refuseFormat(_ change: FormatChange) { pipeline.record(change.record(isTaken: false)) }
 
   /// Stops receiving, stores what the sockets hold, and writes the last checkpoint and seal. Throws what made
   /// the writer fail, if it did: then what was received after the last durable entry is not in the log.
@@ -147,6 +166,7 @@ public final class Daemon: Sendable {
     lossReporter.withLock { $0 }?.join()
     recordLosses()
     waitUntilParsed()
+    pipeline.settleFormats()
     pipeline.record(DaemonRecord.stopped(status))
     do throws(WriteError) { try pipeline.finish() } catch { throw .write(error) }
   }
@@ -204,7 +224,8 @@ public final class Daemon: Sendable {
     let inputs = plan.inputs.indices.map { index in
       DaemonStatus.Input(
         name: plan.inputs[index].source.name, url: url(of: plan.inputs[index]),
-        counters: counters[index].reading, unparsed: pipeline.counters.unparsed(index + 1))
+        counters: counters[index].reading, unparsed: pipeline.counters.unparsed(index + 1),
+        format: pipeline.formatEvidence(index + 1))
     }
     return DaemonStatus(durableIndex: pipeline.durableIndex, inputs: inputs)
   }

@@ -32,27 +32,35 @@ public struct PipelineOptions: Sendable {
 public final class Pipeline: Sendable {
   public let queue: SlabQueue
   public let counters: ParseCounters
+  private let formats: FormatLedger?
   private let log: PipelineLog
   private let exchange: BlockExchange
   private let sequencer: Sequencer
   private let options: PipelineOptions
+  private let table: Mutex<SourceTable>
   private let threads = Mutex<[Thread]>([])
 
   /// How long a worker waits for messages before it gives back the memory of its columns, nanoseconds.
   private static let idleTime: Int64 = 5_000_000_000
 
-  /// Starts the threads. `writer` belongs to the pipeline from here on. `stopped` is called once, from another
-  /// thread, if writing fails: nothing is taken from the queue any more.
+  /// Starts the threads. `writer` belongs to the pipeline from here on. `stopped` is called once, from
+  /// another thread, if writing fails: nothing is taken from the queue any more. `chosen` is called, on
+  /// another thread too, when a source's format has been found out.
   public init(
     _ writer: sending LogWriter, _ sources: SourceTable, _ options: PipelineOptions = PipelineOptions(),
-    stopped: @escaping @Sendable (WriteError) -> Void = { _ in }
+    stopped: @escaping @Sendable (WriteError) -> Void = { _ in },
+    chosen: @escaping @Sendable (FormatChoice) -> Void = { _ in }
   ) throws(WriteError) {
     self.options = options
-    do throws(SystemError) { queue = try SlabQueue(slabCount: options.slabCount) } catch { throw .system(error) }
+    do throws(SystemError) { queue = try SlabQueue(slabCount: options.slabCount) } catch {
+      throw .system(error)
+    }
     counters = ParseCounters(sources: sources.definitions.count)
     let plan: SegmentPlan
     do throws(CryptoError) { plan = try SegmentPlan() } catch { throw .crypto(error) }
-    sequencer = Sequencer(next: writer.tree.size, plan: plan)
+    formats = FormatLedger(sources, next: writer.tree.size, chosen: chosen)
+    sequencer = Sequencer(next: writer.tree.size, plan: plan, sources: sources)
+    table = Mutex(sources)
     exchange = BlockExchange(
       blocks: (0..<options.workers + 2).map { _ in EncodedBlock(plan: plan) }, workers: options.workers)
     log = PipelineLog(writer, exchange, sequencer, queue, options, stopped)
@@ -74,6 +82,36 @@ public final class Pipeline: Sendable {
   /// Appends an entry of Stele itself: one object of JSON. False when the pipeline has ended.
   @discardableResult public func record(_ json: String) -> Bool { ControlText.submit(json, to: queue) }
 
+  /// Gives a source another format: `record` becomes an entry, and messages in blocks behind that entry's are
+  /// read with `definition`. False when the pipeline has ended.
+  @discardableResult public func replace(_ source: Int, by definition: SourceDefinition, record: String)
+    -> Bool
+  {
+    table.withLock { table in
+      table.definitions[source - 1] = definition
+      let changed = table
+      return ControlText.submit(record, to: queue) { [sequencer] queued in
+        sequencer.change(to: changed, behind: queued)
+      }
+    }
+  }
+
+  /// How far the choice of a source's format is; nil where the format is given.
+  public func formatEvidence(_ source: Int) -> FormatEvidence? { formats?.election(source)?.evidence }
+
+  /// Waits until everything submitted is parsed, at most `patience` nanoseconds, and chooses the format of
+  /// sources that had too few lines to choose it earlier. Nothing may be filling slabs any more.
+  public func settleFormats(_ patience: Int64 = 10_000_000_000) {
+    guard let formats else { return }
+    let deadline = Clock.monotonic() + patience
+    queue.hurry()
+    while queue.usage.free < queue.slabCount, Clock.monotonic() < deadline, log.failure == nil {
+      Clock.sleep(nanoseconds: 500_000)
+    }
+    formats.conclude()
+    for choice in formats.takeChoices() { record(choice.record) }
+  }
+
   /// Waits until everything in the queue is written and sealed. Nothing may be filling slabs any more.
   public func finish() throws(WriteError) {
     queue.close()
@@ -84,9 +122,12 @@ public final class Pipeline: Sendable {
   private func work(_ sources: SourceTable, _ plan: SegmentPlan) {
     defer { exchange.workerEnded() }
     do throws(CryptoError) {
-      var worker = try Worker(sources, plan)
+      var worker = try Worker(sources, plan, formats)
       try encodeRuns(&worker)
-    } catch { log.fail(.crypto(error)) }
+    } catch {
+      formats?.close()
+      log.fail(.crypto(error))
+    }
   }
 
   private func encodeRuns(_ worker: inout Worker) throws(CryptoError) {
@@ -111,8 +152,20 @@ public final class Pipeline: Sendable {
       }
       holdsMemory = true
       try worker.encode(batch, at: place, into: block, counters)
+      // While the batch is held, nobody takes the queue for settled.
+      recordFormats()
       queue.recycle(batch)
       exchange.put(block)
+    }
+  }
+
+  /// Writes what has been chosen into the log, as soon as a slab is free: a worker must never wait for one.
+  private func recordFormats() {
+    guard let formats else { return }
+    let choices = formats.takeChoices()
+    for (place, choice) in choices.enumerated()
+    where !ControlText.submit(choice.record, to: queue, until: 0) {
+      return formats.putBack(Array(choices[place...]))
     }
   }
 }
@@ -120,7 +173,10 @@ public final class Pipeline: Sendable {
 /// Entries of Stele itself on their way into the log.
 enum ControlText {
   /// `deadline` as in `SlabQueue.take`: the writer itself must never wait for a slab.
-  static func submit(_ json: String, to queue: SlabQueue, until deadline: Int64? = nil) -> Bool {
+  static func submit(
+    _ json: String, to queue: SlabQueue, until deadline: Int64? = nil,
+    then: (_ queued: Int) -> Void = { _ in }
+  ) -> Bool {
     guard var slab = queue.take(.datagrams, until: deadline) else { return false }
     guard let envelope = ControlEntry.envelope.withView({ slab.addEnvelope($0) }) else { return false }
     let isWritten = Array(json.utf8).withView {
@@ -128,7 +184,7 @@ enum ControlText {
         $0, time: Clock.realtime(), source: 0, envelope: envelope,
         flags: FrameFlags(rawValue: ControlEntry.flags))
     }
-    queue.submit(slab)
+    queue.submit(slab, then: then)
     return isWritten
   }
 }
@@ -205,8 +261,8 @@ final class PipelineLog: Sendable {
     }
   }
 
-  /// Appends the block and all that are ready behind it, then syncs once. However fast blocks come, the first does
-  /// not wait longer than the commit interval.
+  /// Appends the block and all that are ready behind it, then syncs once. However fast blocks come, the first
+  /// does not wait longer than the commit interval.
   private func appendReady(_ first: EncodedBlock) throws(WriteError) {
     var next: EncodedBlock? = first
     let due = Clock.monotonic() + options.commitInterval

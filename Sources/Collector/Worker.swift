@@ -9,36 +9,104 @@ import Templates
 
 /// Turns runs of messages into encoded, hashed blocks: the data path between the queue and the writer.
 ///
-/// Per message: match, append to columns, hash the commitment and the leaf. Nothing is allocated for one message.
+/// Per message: match, append to columns, hash the commitment and the leaf. Nothing is allocated for one
+/// message.
 struct Worker: ~Copyable {
-  private let matcher: Matcher
+  private var matcher: Matcher
   private var result: MatchResult
   private var builder: BlockBuilder
   private let sourceNames: [SourceName]
+  /// By list of templates: its formats have quotes.
+  private var quotes: [Bool] = []
+  /// By the matcher's slot: takes what is left of a line that ends within its quotes.
+  private var cutSlots: [Bool] = []
   private var hasher: EntryHasher
   private var hasherPlan: SegmentPlan
+  private var guide: FormatGuide?
+  private var traits: SourceTraits
+  private let formats: FormatLedger?
+  /// Which table of sources `matcher` is made of.
+  private var generation: Int
 
-  init(_ sources: SourceTable, _ plan: SegmentPlan) throws(CryptoError) {
+  init(_ sources: SourceTable, _ plan: SegmentPlan, _ formats: FormatLedger?) throws(CryptoError) {
     hasher = try EntryHasher(seed: plan.seed)
     hasherPlan = plan
     matcher = Matcher(sources.templateLists)
     result = MatchResult(for: matcher)
     builder = BlockBuilder(for: matcher)
     sourceNames = sources.names
+    if let formats { guide = FormatGuide(formats, matcher) }
+    traits = SourceTraits(sources)
+    self.formats = formats
+    generation = 0
+    keepOrder(sources)
+    lookForCuts(sources)
+  }
+
+  /// Finds out where the templates tell whether a line was cut.
+  private mutating func lookForCuts(_ sources: SourceTable) {
+    let templates = matcher.templates
+    cutSlots = matcher.slotOwners.map { templates[$0.node].slots[$0.slot].syntax == .cut }
+    quotes = sources.templateLists.map { TruncationRule.hasQuotes($0) }
+  }
+
+  /// Has the templates of sources that want it so tried in their order.
+  private mutating func keepOrder(_ sources: SourceTable) {
+    var group = sources.definitions.count + 1
+    for (index, definition) in sources.definitions.enumerated() {
+      let lists = [index + 1] + Array(group..<group + definition.groups.count)
+      group += definition.groups.count
+      if !definition.isOrdered { continue }
+      for list in lists {
+        // The first may be remembered: it is the first to be tried anyhow.
+        let count = matcher.bodyCount(list: list)
+        result.prefer(0..<min(1, count), order: Array(0..<count), list: list)
+      }
+    }
+  }
+
+  /// Takes over sources whose formats have changed. Between blocks, for a block carries the templates of its
+  /// matcher.
+  private mutating func adopt(_ sources: SourceTable, _ generation: Int) {
+    let matcher = Matcher(sources.templateLists)
+    result = MatchResult(for: matcher)
+    builder = BlockBuilder(for: matcher)
+    if let formats { guide = FormatGuide(formats, matcher) }
+    traits = SourceTraits(sources)
+    self.matcher = matcher
+    self.generation = generation
+    keepOrder(sources)
+    lookForCuts(sources)
+  }
+
+  /// The flags of the message that `result` is of, with what its length and its end say of truncation.
+  private func flags(of raw: ByteView, _ flags: FrameFlags, source: Int, list: Int) -> FrameFlags {
+    let fits = result.node >= 0 && !result.isPartial
+    let isCut = fits && result.values.count > 0 && cutSlots[Int(result.values[result.values.count - 1].slot)]
+    let known = flags.with(traits.truncation(of: raw, flags, source: source, fits: fits && !isCut))
+    if isCut { return TruncationRule.flags(cut: known) }
+    if fits { return known }
+    return TruncationRule.flags(known, unparsed: raw, hasQuotes: quotes[list] && !result.isAmbiguous)
   }
 
   /// Encodes the messages of `batch` into `block`, as entries from `place` on.
   mutating func encode(
-    _ batch: borrowing SlabBatch, at place: Sequencer.Place, into block: EncodedBlock, _ counters: ParseCounters
+    _ batch: borrowing SlabBatch, at place: Sequencer.Place, into block: EncodedBlock,
+    _ counters: ParseCounters
   ) throws(CryptoError) {
     if hasherPlan !== place.plan {
       hasher = try EntryHasher(seed: place.plan.seed)
       hasherPlan = place.plan
     }
+    if generation != place.generation { adopt(place.sources, place.generation) }
     block.plan = place.plan
     block.leaves.removeAll()
+    guide?.begin(&result)
     var index = place.firstIndex
-    for number in 0..<batch.count { try encode(batch[number], &index, block, counters) }
+    for number in 0..<batch.count {
+      try encode(batch[number], first: place.firstIndex, &index, block, counters)
+    }
+    guide?.finish(place.firstIndex, end: index)
     block.payload.removeAll()
     block.contents = builder.finish(matcher, sourceNames: sourceNames, to: &block.payload)
     block.foldLeaves(first: place.firstIndex)
@@ -48,23 +116,29 @@ struct Worker: ~Copyable {
   mutating func releaseMemory() { builder = BlockBuilder(for: matcher) }
 
   private mutating func encode(
-    _ slab: borrowing Slab, _ index: inout UInt64, _ block: EncodedBlock, _ counters: ParseCounters
+    _ slab: borrowing Slab, first: UInt64, _ index: inout UInt64, _ block: EncodedBlock,
+    _ counters: ParseCounters
   ) throws(CryptoError) {
     var lastEnvelope = UInt32.max
     for number in 0..<slab.messageCount {
       let record = slab[number]
       let raw = slab.message(record)
       let envelope = slab.envelope(Int(record.envelope))
-      let metadata = EntryMetadata(
+      var metadata = EntryMetadata(
         time: record.time, source: record.source, flags: record.flags.rawValue,
         kind: record.source == 0 ? .control : .received)
       if record.source == 0 {
         builder.append(unparsed: raw, metadata, envelope: envelope)
       } else {
-        matcher.match(raw, list: Int(record.source), into: &result)
+        let source = Int(record.source)
+        guide?.consult(raw, source: source, first: first, matcher, &result)
+        let list = traits.list(for: raw, source: source)
+        matcher.match(raw, list: list, into: &result)
+        guide?.tally(result.body, source: source)
+        if result.node < 0 || result.isPartial { counters.countUnparsed(source) }
+        metadata.flags = flags(of: raw, record.flags, source: source, list: list).rawValue
         builder.append(
           raw, result, metadata, envelope: envelope, hasSameEnvelope: record.envelope == lastEnvelope)
-        if result.node < 0 || result.isPartial { counters.countUnparsed(Int(record.source)) }
       }
       lastEnvelope = record.envelope
       block.leaves.append(try hasher.leaf(index: index, metadata, envelope: envelope, raw: raw))

@@ -8,12 +8,12 @@ import Testing
 @testable import SegmentWriter
 
 @Suite struct CollectorTests {
-  /// A segment that is full is followed by one other, also while blocks of the old one are still on their way to the
-  /// writer.
+  /// A segment that is full is followed by one other, also while blocks of the old one are still on their way
+  /// to the writer.
   @Test func aFullSegmentIsFollowedByOneOther() throws {
     let old = try SegmentPlan()
     let new = try SegmentPlan()
-    let sequencer = Sequencer(next: 0, plan: old)
+    let sequencer = Sequencer(next: 0, plan: old, sources: SourceTable([]))
     #expect(!sequencer.isRolling(from: old))
     #expect(!sequencer.isRolling(from: nil))
     sequencer.roll(to: new)
@@ -40,7 +40,8 @@ import Testing
       var options = PipelineOptions()
       options.commitInterval = 0
       let log = PipelineLog(
-        writer, exchange, Sequencer(next: first + 400, plan: plan), try SlabQueue(slabCount: 2, reserved: 1), options,
+        writer, exchange, Sequencer(next: first + 400, plan: plan, sources: SourceTable([])),
+        try SlabQueue(slabCount: 2, reserved: 1), options,
         { _ in })
       let thread = try Thread(name: "write") { log.run() }
       for _ in 0..<100 { _ = exchange.takeEmpty() }
