@@ -53,7 +53,10 @@ import Testing
   @Test func whatIsNoFileOfALogIsRefused() throws {
     try withTemporaryDirectory { path in
       let log = try buildLog(path, [.finished])
-      for bytes in [[], [1, 2, 3], Array("hello\n".utf8), [UInt8](repeating: 0, count: 5000), [UInt8](repeating: 9, count: 5 << 20)] {
+      for bytes in [
+        [], [1, 2, 3], Array("hello\n".utf8), [UInt8](repeating: 0, count: 5000),
+        [UInt8](repeating: 9, count: 5 << 20),
+      ] {
         try log.write(bytes, to: "x")
         #expect(throws: DescriptionError.unknown(path: path + "/x")) { try Description(path + "/x") }
       }

@@ -113,8 +113,8 @@ func damage(_ report: VerifyReport) -> [Finding] { report.findings.filter { $0.s
     }
   }
 
-  /// Wherever the checkpoint ends behind the last seal, also inside a block, its root is the one of the entries
-  /// before it.
+  /// Wherever the checkpoint ends behind the last seal, also inside a block, its root is the one of the
+  /// entries before it.
   @Test func aCheckpointOfAnySizeVerifies() throws {
     try withTemporaryDirectory { path in
       let log = try buildLog(path, [.finished, .open, .open])

@@ -195,7 +195,8 @@ import Testing
       forged["checkpoint"] = try SignedCheckpoint(checkpoint, signedBy: log.signer).note.bytes
       #expect(try Self.check(path, forged, log).map(\.entries) == [60..<UInt64.max])
       let tree = try #require(
-        CompactRange(size: .max - 2, hashes: [Digest](repeating: .zero, count: (UInt64.max - 2).nonzeroBitCount)))
+        CompactRange(
+          size: .max - 2, hashes: [Digest](repeating: .zero, count: (UInt64.max - 2).nonzeroBitCount)))
       var segment = log.segments[2]
       segment.tree = tree
       segment.blocks = [LogBuilder.lines(2)]

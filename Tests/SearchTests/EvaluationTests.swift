@@ -53,7 +53,9 @@ import Testing
     let formats = SampleFormats.all
     let sample = SampleBlock(sampleEntries(300, formats: formats, seed: seed &+ 50), formats: formats)
     var maker = ExpressionMaker(random: SeededGenerator(seed &* 31))
-    let all = Field.allCases.map { "has \($0.name)" } + (0..<250).map { _ in maker.condition() }
+    let all =
+      Field.allCases.flatMap { ["has \($0.name)", "\($0.name) is null", "\($0.name) is not unparsed"] }
+      + (0..<250).map { _ in maker.condition() }
     try Self.check(all, sample, formats, "seed \(seed)")
   }
 
@@ -64,7 +66,8 @@ import Testing
     let paris = try #require(SampleZones.paris)
     let east = try #require(Zone("+05:30"))
     let zones = [
-      SourceZones(other: east), SourceZones(other: paris), SourceZones(named: ["edge": paris, "inner": east]),
+      SourceZones(other: east), SourceZones(other: paris),
+      SourceZones(named: ["edge": paris, "inner": east]),
     ][Int(seed % 3)]
     var maker = ExpressionMaker(random: SeededGenerator(seed))
     let texts = (0..<60).map { _ in
@@ -79,7 +82,7 @@ import Testing
   @Test func onlyTheWantedKindsOfEntriesAreFound() throws {
     let formats = SampleFormats.all
     let sample = SampleBlock(sampleEntries(500, formats: formats, seed: 5), formats: formats)
-    let texts = ["", "kind = loss", "message ~ count"]
+    let texts = ["", "kind = loss_notice and action = loss", "message ~ count and loss.source = edge"]
     let all = try Self.check(texts, sample, formats, entries: .all, "all")
     let received = try Self.check(texts, sample, formats, entries: .received, "received")
     let control = try Self.check(texts, sample, formats, entries: .control, "control")
@@ -97,11 +100,14 @@ import Testing
       var entry = entry
       // Every line has an address and an id of its own, in one of several spellings.
       let address = random.pick([
-        "10.\(random.below(256)).\(random.below(256)).7", "2001:db8::\(String(random.below(65536) + 1, radix: 16))",
-        "2001:DB8::\(random.below(9999))", "192.0.02.\(random.below(200))", "::ffff:10.1.2.\(random.below(256))",
+        "10.\(random.below(256)).\(random.below(256)).7",
+        "2001:db8::\(String(random.below(65536) + 1, radix: 16))",
+        "2001:DB8::\(random.below(9999))", "192.0.02.\(random.below(200))",
+        "::ffff:10.1.2.\(random.below(256))",
       ])
       let digits = LineMaker.hexadecimal(&random, random.pick([8, 16, 32, 31]))
-      let line = "\(address) [2026-01-01T00:00:00Z] \"GET /\(digits) HTTP/1.1\" 200 5 0.1 \"-\" ua=\"-\" us=\"-\" cs=- "
+      let line =
+        "\(address) [2026-01-01T00:00:00Z] \"GET /\(digits) HTTP/1.1\" 200 5 0.1 \"-\" ua=\"-\" us=\"-\" cs=- "
       entry.raw = Array((line + "id=\(random.pick([digits, "\(random.below(1 << 30))"])) x").utf8)
       return entry
     }

@@ -4,20 +4,22 @@ import Inspect
 import Segments
 import Templates
 
-/// Decides slowly and plainly whether an expression holds for an entry: its line is matched once more, every field of
-/// the event is worked out, and the tests are read off the expression.
+/// Decides slowly and plainly whether an expression holds for an entry: its line is matched once more, every
+/// field of the event is worked out, and the tests are read off the expression.
 struct Oracle: ~Copyable {
   private let matcher: Matcher
   private let shape: EventShape
   private var result: MatchResult
   private var event = Event()
   private let zones: SourceZones
+  private let hashes: [String]
 
   init(_ formats: [Template], zones: SourceZones = SourceZones()) {
     matcher = Matcher([formats])
     shape = EventShape(matcher.templates)
     result = MatchResult(for: matcher)
     self.zones = zones
+    hashes = matcher.templates.map { "\(FormatHash.of($0))" }
   }
 
   /// For each expression, whether it holds for the entry.
@@ -46,24 +48,39 @@ struct Oracle: ~Copyable {
       event.set(.rawLength, .size(Int64(raw.count)))
       if entry.metadata.kind == .control {
         event.set(.message, text: raw)
-        event.set(.kind, text: "loss")
-        return event.finish(format: nil, context)
+        event.set(.kind, text: "loss_notice")
+        event.set(.action, text: "loss")
+        event.set(.lossSource, text: "edge")
+        let count = String(
+          decoding: entry.raw.drop { !(48...57).contains($0) }.prefix { (48...57).contains($0) },
+          as: UTF8.self)
+        event.set(.lossCount, .integer(Int64(count) ?? -1))
+        return event.finish(format: nil, context, isStatement: true)
       }
       matcher.match(raw, list: 0, into: &result)
-      var format = result.node < 0 ? nil : shape.format(Int(result.node))
+      var messageOffset = 0
+      var node = Int(result.node)
+      if node >= 0, shape.format(node) == nil { node = -1 }
       for index in 0..<result.values.count {
         let value = result.values[index]
         let alternatives = matcher.alternatives(of: Int(value.slot))
         if !alternatives.isEmpty, value.stored.kind > 0 {
-          format = shape.format(alternatives.lowerBound + Int(value.stored.kind) - 1) ?? format
+          let nested = alternatives.lowerBound + Int(value.stored.kind) - 1
+          if shape.format(nested) != nil { node = nested }
           continue
         }
         let owner = matcher.slotOwners[Int(value.slot)]
-        add(shape.meaning(owner.node, owner.slot), raw[Int(value.start), Int(value.end)], context)
+        let slot = shape.meaning(owner.node, owner.slot)
+        if slot.field == .message { messageOffset = Int(value.start) }
+        add(slot, raw[Int(value.start), Int(value.end)], context, at: Int(value.start))
       }
+      let format = node < 0 ? nil : shape.format(node)
+      if node >= 0 { event.set(.parserFormatHash, text: hashes[node]) }
       if result.node < 0 {
         event.set(.message, text: raw)
         event.set(.parseOffset, .integer(Int64(result.failureOffset)))
+      } else if format == nil {
+        event.set(.parseOffset, .integer(Int64(messageOffset)))
       }
       if format == nil { event.set(.parseStatus, text: result.isAmbiguous ? "ambiguous" : "failed") }
       event.finish(format: format, context)
@@ -78,6 +95,7 @@ struct Oracle: ~Copyable {
     if transport == "udp" {
       event.set(.sourcePeerIP, .address(Address(ipv4: 0xC000_0200 | UInt32(entry.envelope[6]))))
       event.set(.sourcePeerPort, .integer(0x1002))
+      if entry.envelope.count > 11 { event.set(.sourcePeerIdentity, text: SampleNames.identity) }
     }
     let fromFile = transport == "file" || transport == "stdin"
     let frames = [transport == "udp" ? "udp" : "datagram", "octet", fromFile ? "file" : "lf", "nul", ""]
@@ -88,16 +106,19 @@ struct Oracle: ~Copyable {
   }
 
   /// An address is one only in its canonical spelling.
-  private mutating func add(_ meaning: SlotMeaning, _ bytes: ByteView, _ context: EventContext) {
+  private mutating func add(
+    _ meaning: SlotMeaning, _ bytes: ByteView, _ context: EventContext, at offset: Int
+  ) {
     if let field = meaning.field, field.type == .address, let address = Address(bytes) {
       let isMapped = !address.isIPv4 && address.high == 0 && address.low >> 32 == 0xFFFF
-      let mapped = "::ffff:\(Address(ipv4: UInt32(truncatingIfNeeded: address.low)))"
+      let groups = [address.low >> 16 & 0xFFFF, address.low & 0xFFFF].map { String($0, radix: 16) }
+      let mapped = "::ffff:\(groups.joined(separator: ":"))"
       if bytes.text != address.description, !(isMapped && bytes.text == mapped) {
         if event[field].isNull { event.set(field, text: bytes) }
         return
       }
     }
-    event.add(meaning, bytes, context)
+    event.add(meaning, bytes, context, at: offset)
   }
 
   // MARK: Expression
@@ -116,7 +137,14 @@ struct Oracle: ~Copyable {
     let value: Value
     switch condition.subject {
     case .field(let field): value = event[field]
-    case .name(let name): value = event.extras.first { $0.name == name && !$0.value.isNull }?.value ?? .null(.absent)
+    case .name(let name):
+      let values = event.extras.filter { $0.name == name }.map(\.value)
+      let isUnparsed = event.bytes(.kind)?.text == "unparsed"
+      value = values.first { !$0.isNull } ?? values.first ?? .null(isUnparsed ? .unparsed : .absent)
+    }
+    if !test.reasons.isEmpty {
+      if case .null(let reason) = value { return test.reasons.contains(reason) != test.isNegated }
+      return test.isNegated
     }
     let isAmong: Bool
     switch value {
@@ -140,7 +168,8 @@ struct Oracle: ~Copyable {
       return elements.contains { element in
         let bytes = Array(element.utf8)
         let address = bytes.withView { Address($0) }
-        return texts.contains(bytes) || address.map { found in test.networks.contains { $0.contains(found) } } ?? false
+        return texts.contains(bytes)
+          || address.map { found in test.networks.contains { $0.contains(found) } } ?? false
       }
     case .containing(let part):
       return part.isEmpty || text.indices.contains { text[$0...].starts(with: part) }

@@ -31,13 +31,15 @@ import Testing
   @Test func columnsOfEveryFormCanBePicked() throws {
     var random = SeededGenerator(9)
     let entries = (0..<4000).map { row in
-      // Times that only rise, few distinct sizes, runs of statuses, ids of one shape, now and then an outlier.
+      // Times that only rise, few distinct sizes, runs of statuses, ids of one shape, now and then an
+      // outlier.
       let size = random.chance(100) ? random.below(1 << 40) : 100 + random.below(8)
       let line =
         "192.0.2.\(row % 7) - - [01/Jan/2026:00:\(10 + row / 400):\(10 + row % 400 / 8) +0000] "
         + "\"GET /item/\(random.below(1 << 20)) HTTP/1.1\" \(row < 3000 ? 200 : 404) \(size) \"-\" \"a\""
       return SampleEntry(
-        raw: Array(line.utf8), metadata: EntryMetadata(time: Int64(row), source: 1, flags: 2, kind: .received),
+        raw: Array(line.utf8),
+        metadata: EntryMetadata(time: Int64(row), source: 1, flags: 2, kind: .received),
         envelope: [6])
     }
     let sample = SampleBlock(entries, formats: SampleFormats.combined)

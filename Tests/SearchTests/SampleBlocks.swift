@@ -64,8 +64,14 @@ final class SampleBlock {
   }
 }
 
+/// Whom certificates name.
+enum SampleNames {
+  static let identity = "CN=alpha,O=Example; DNS:www.example.com"
+}
+
 /// The same entries for each seed: lines of `formats` and, now and then, a statement of Stele itself.
-func sampleEntries(_ count: Int, formats: [Template], seed: UInt64, withControl: Bool = true) -> [SampleEntry] {
+func sampleEntries(_ count: Int, formats: [Template], seed: UInt64, withControl: Bool = true) -> [SampleEntry]
+{
   var maker = LineMaker(random: SeededGenerator(seed))
   var time: Int64 = 1_767_225_600_000_000_000
   return (0..<count).map { _ in
@@ -81,6 +87,9 @@ func sampleEntries(_ count: Int, formats: [Template], seed: UInt64, withControl:
       raw: maker.line(of: formats),
       metadata: EntryMetadata(
         time: time, source: UInt32(1 + maker.random.below(2)), flags: flags, kind: .received),
-      envelope: maker.random.pick([peer, [0, 6, 3, 47, 97, 98], [6]]))
+      envelope: maker.random.pick([
+        peer, peer + [5, UInt8(SampleNames.identity.utf8.count)] + SampleNames.identity.utf8,
+        [0, 6, 3, 47, 97, 98], [6],
+      ]))
   }
 }

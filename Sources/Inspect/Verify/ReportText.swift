@@ -13,7 +13,8 @@ extension VerifyReport {
     add("Log", origin.isEmpty ? "(unknown)" : origin)
     add("Key", keyText)
     let sealed = sealedSegments == segments ? "all sealed" : "\(sealedSegments) sealed"
-    let range = entries.isEmpty ? "none" : "\(Quantities.entries(entries)) (\(entries.upperBound - entries.lowerBound))"
+    let range =
+      entries.isEmpty ? "none" : "\(Quantities.entries(entries)) (\(entries.upperBound - entries.lowerBound))"
     add("Entries", "\(range) in \(Quantities.plural(segments, "segment")), \(sealed)")
     if let checkpoint { add("Checkpoint", "size \(checkpoint.size), root \(checkpoint.root)") }
     if let givenCheckpoint {

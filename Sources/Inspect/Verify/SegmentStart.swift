@@ -141,7 +141,8 @@ extension LogCheck {
     } catch {
       let name = error.path.split(separator: "/").last.map(String.init) ?? error.path
       running.findings.append(unreadable(name, error))
-      running.endIndex = max(firstIndex, running.seal?.seal.endIndex ?? running.nextIndex ?? running.committed)
+      running.endIndex = max(
+        firstIndex, running.seal?.seal.endIndex ?? running.nextIndex ?? running.committed)
       running.isFileDamaged = true
       return nil
     }

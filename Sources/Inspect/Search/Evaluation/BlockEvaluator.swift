@@ -4,10 +4,10 @@ import Segments
 
 /// Finds the rows of blocks for which an expression holds. One for each thread.
 ///
-/// A block that cannot match is left after a look at its filters. Else each condition is worked out on the columns that
-/// hold its values; the parts of an `and` that promise to cost least and exclude most come first, and the others only
-/// look at the rows that are left. What a line does not say outright is worked out row by row, on an event that has
-/// just the parts it depends on.
+/// A block that cannot match is left after a look at its filters. Else each condition is worked out on the
+/// columns that hold its values; the parts of an `and` that promise to cost least and exclude most come
+/// first, and the others only look at the rows that are left. What a line does not say outright is worked out
+/// row by row, on an event that has just the parts it depends on.
 final class BlockEvaluator {
   let zones: SourceZones
   private let expression: PreparedExpression
@@ -68,7 +68,8 @@ final class BlockEvaluator {
   // MARK: Structure
 
   private func rows(
-    _ expression: PreparedExpression, _ block: inout DecodedBlock, _ scope: Scope, _ candidates: borrowing BitSet
+    _ expression: PreparedExpression, _ block: inout DecodedBlock, _ scope: Scope,
+    _ candidates: borrowing BitSet
   ) throws(DecodeError) -> BitSet {
     switch expression.form {
     case .leaf(let leaf):
@@ -106,8 +107,11 @@ final class BlockEvaluator {
   ) throws(DecodeError) -> BitSet {
     if let field = leaf.field, let dependencies = leaf.dependencies {
       if dependencies.isEntry { return try entryRows(leaf, field, &block, scope, candidates) }
-      if field == .time { return try timeRows(leaf, &block, scope, candidates) }
+      if field == .time, leaf.condition.test.reasons.isEmpty {
+        return try timeRows(leaf, &block, scope, candidates)
+      }
     }
+    if !leaf.condition.test.reasons.isEmpty { return try reasonRows(leaf, &block, scope, candidates) }
     var hits = BitSet(count: block.count)
     for root in leaf.plan(scope.plan).roots {
       if !root.isDerived, !mayPass(leaf, root, block, scope) { continue }
@@ -118,7 +122,9 @@ final class BlockEvaluator {
     return hits
   }
 
-  private func mayPass(_ leaf: Leaf, _ root: LeafPlan.Root, _ block: borrowing DecodedBlock, _ scope: Scope) -> Bool {
+  private func mayPass(_ leaf: Leaf, _ root: LeafPlan.Root, _ block: borrowing DecodedBlock, _ scope: Scope)
+    -> Bool
+  {
     root.direct.contains { columnTest(leaf.prepared, $0, scope).mayPass(block.filter($0.column)) }
   }
 
@@ -145,8 +151,9 @@ final class BlockEvaluator {
     let isLast = !root.isDerived || root.movesToConnection
     var decided = true
     for (index, place) in root.direct.enumerated() {
-      guard try addRows(
-        of: place, leaf, &block, scope, isLast: isLast && index == root.direct.count - 1, &left, &hits)
+      guard
+        try addRows(
+          of: place, leaf, &block, scope, isLast: isLast && index == root.direct.count - 1, &left, &hits)
       else {
         decided = false
         break
@@ -161,8 +168,8 @@ final class BlockEvaluator {
     try addDerivedRows(leaf, root, &block, scope, left, &hits)
   }
 
-  /// Adds the rows that pass by one slot, and takes those that have a value there from `left`; false when the slot's
-  /// column cannot tell.
+  /// Adds the rows that pass by one slot, and takes those that have a value there from `left`; false when the
+  /// slot's column cannot tell.
   private func addRows(
     of place: SlotPlace, _ leaf: Leaf, _ block: inout DecodedBlock, _ scope: Scope, isLast: Bool,
     _ left: inout BitSet, _ hits: inout BitSet

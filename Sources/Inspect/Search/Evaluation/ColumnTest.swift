@@ -26,6 +26,7 @@ struct ColumnTest {
     switch place.meaning.field?.type {
     case .text, nil:
       guard case .among(let texts) = test.text, TextReading(place) == .plain else { return true }
+      if place.meaning.escape != nil, !texts.allSatisfy(Self.isUnescaped) { return true }
       for text in texts { text.withView { keys.append(key($0)) } }
     case .address:
       for network in test.networks {
@@ -40,6 +41,18 @@ struct ColumnTest {
     default: return true
     }
     return keys.contains { Filter.mayContain($0, filter) }
+  }
+
+  /// Text that no load balancer escapes any byte of: it is stored as it is.
+  private static func isUnescaped(_ text: [UInt8]) -> Bool {
+    text.allSatisfy { byte in
+      switch byte {
+      case UInt8(ascii: " "), UInt8(ascii: "!"), UInt8(ascii: "$")...UInt8(ascii: "Z"), UInt8(ascii: "["),
+        UInt8(ascii: "^")...UInt8(ascii: "z"), UInt8(ascii: "~"):
+        true
+      default: false
+      }
+    }
   }
 
   private func key(_ bytes: ByteView) -> UInt64 {
@@ -81,8 +94,9 @@ struct ColumnTest {
   }
 
   private func mark(_ texts: borrowing DecodedText, _ passing: inout BitSet) {
-    if TextReading(place) == .plain || test.isPresence && TextReading(place) == .typed {
-      TextScan(prepared).mark(texts, &passing)
+    let hasEscapes = place.meaning.escape.map { texts.bytes.find($0) != nil } ?? false
+    if !hasEscapes, TextReading(place) == .plain || test.isPresence && TextReading(place) == .typed {
+      TextScan(prepared, badRequestIsNothing: place.meaning.hasNoRequestWord).mark(texts, &passing)
     } else if let spellings = singleAddresses {
       for number in 0..<texts.valueCount {
         let value = texts.value(number)
@@ -96,7 +110,8 @@ struct ColumnTest {
 
   /// The spellings of the test's alternatives, if those are single addresses and texts.
   private var singleAddresses: [[UInt8]]? {
-    guard place.meaning.field?.type == .address, !test.isNegated, !test.isPresence else { return nil }
+    guard place.meaning.field?.type == .address, !place.meaning.isEncoded, !test.isNegated, !test.isPresence
+    else { return nil }
     var spellings: [[UInt8]] = []
     for network in test.networks {
       guard let address = network.single else { return nil }
@@ -104,12 +119,20 @@ struct ColumnTest {
     }
     if case .among(let texts) = test.text {
       // Quoted text that looks like an address has been read as one.
-      spellings += texts
+      spellings += texts.filter { !$0.withView { $0.isUnix } }
     }
     return spellings
   }
 
   private func passes(_ bytes: ByteView, _ context: EventContext) -> Bool {
+    if place.meaning.escape != nil || place.meaning.isEncoded {
+      var decoded = ByteBuffer()
+      if place.meaning.decode(bytes, to: &decoded) { return passesDecoded(decoded.view, context) }
+    }
+    return passesDecoded(bytes, context)
+  }
+
+  private func passesDecoded(_ bytes: ByteView, _ context: EventContext) -> Bool {
     let value = AddressSpelling.value(bytes, place.meaning, context)
     if case .text(let range) = value {
       return prepared.passes(value, text: bytes[Int(range.start), Int(range.start) + Int(range.count)])
@@ -120,7 +143,8 @@ struct ColumnTest {
   // MARK: Numbers
 
   /// Adds the rows stored as numbers that pass; false when that depends on more than the column.
-  private func markNumbers(_ block: borrowing DecodedBlock, _ rows: inout BitSet) throws(DecodeError) -> Bool {
+  private func markNumbers(_ block: borrowing DecodedBlock, _ rows: inout BitSet) throws(DecodeError) -> Bool
+  {
     if block[place.column].a.count == 0 { return true }
     switch NumberReading(place) {
     case .scaled(let factor, let isDuration):

@@ -10,6 +10,8 @@ struct Dependencies {
   var isUnconditional = false
   /// The field is about the entry and not about the line.
   var isEntry = false
+  /// It depends on what is known of the entry, too.
+  var needsEntry = false
   /// It depends on every slot.
   var isWhole = false
   /// Its value depends on more than the bytes of the line's slots: the receive time, the source's zone.
@@ -19,21 +21,31 @@ struct Dependencies {
     inputs = Self.closure(of: field)
     switch field {
     case .seq, .receiveTime, .raw, .rawLength, .frame, .truncated, .sourceID, .sourceTransport, .sourcePeerIP,
-      .sourcePeerPort, .sourcePeerIdentity, .sourceClaimMismatch:
+      .sourcePeerPort, .sourcePeerIdentity:
       isEntry = true
       inputs = []
-    case .kind, .lbProduct, .parserFormat: isUnconditional = true
+    case .sourceClaimMismatch: needsEntry = true
+    case .kind, .lbProduct, .parserFormat, .parserFormatHash: isUnconditional = true
     case .parseStatus, .parseOffset, .parseError:
       isUnconditional = true
       isWhole = true
     case .time, .timeQuality, .timeText:
       isOverridden = true
       isUnconditional = true
+    case .syslogTime:
+      // The year of its stamp.
+      inputs = [.timeStart, .timeAccept, .timeEnd]
+      isOverridden = true
     case .termActor, .termPhase, .termTimeout, .persistRequest, .persistResponse: isOverridden = true
-    case .clientEndpoint, .peerEndpoint, .localEndpoint: isOverridden = true
+    case .clientEndpoint, .peerEndpoint, .localEndpoint, .clientPort: isOverridden = true
+    case .healthCheck, .lbBackup, .lossLayer, .lbAction: isUnconditional = true
+    case .healthStateNew:
+      isUnconditional = true
+      isOverridden = true
     default: break
     }
-    dependsOnContext = isWhole || isEntry || !inputs.isDisjoint(with: Self.times) || Self.times.contains(field)
+    dependsOnContext =
+      isWhole || isEntry || needsEntry || !inputs.isDisjoint(with: Self.times) || Self.times.contains(field)
   }
 
   private static let times: Set<Field> = Set(Field.allCases.filter { $0.type == .time })
@@ -60,8 +72,8 @@ struct Dependencies {
     }
   }
 
-  /// In lines of Envoy that turn out to be about a connection, durations and bytes move from the request's fields to
-  /// the connection's: the field that `field` then gives its value to, or has it from.
+  /// In lines of Envoy that turn out to be about a connection, durations and bytes move from the request's
+  /// fields to the connection's: the field that `field` then gives its value to, or has it from.
   static func partner(of field: Field) -> Field? {
     switch field {
     case .durationActive: .durationTotal

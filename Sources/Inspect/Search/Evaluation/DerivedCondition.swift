@@ -10,7 +10,8 @@ extension BlockEvaluator {
 
   /// Adds those of `rows` that pass, which all have the template of `root`, by filling events.
   func addDerivedRows(
-    _ leaf: Leaf, _ root: LeafPlan.Root, _ block: inout DecodedBlock, _ scope: Scope, _ rows: borrowing BitSet,
+    _ leaf: Leaf, _ root: LeafPlan.Root, _ block: inout DecodedBlock, _ scope: Scope,
+    _ rows: borrowing BitSet,
     _ hits: inout BitSet
   ) throws(DecodeError) {
     if rows.isEmpty { return }
@@ -18,6 +19,7 @@ extension BlockEvaluator {
       return try addPickedRows(leaf, root.projection, block, scope, rows, &hits)
     }
     for column in root.columns { try block.load(column) }
+    if root.projection.needsEntry { try block.loadEntries() }
     if root.isPure { return try addPureRows(leaf, root, block, scope, rows, &hits) }
     try loadMetadata(&block)
     var next = rows.first()
@@ -98,13 +100,51 @@ extension BlockEvaluator {
     }
   }
 
+  /// The rows whose value is null for one of the reasons asked for, or, negated, is not: looked up on events,
+  /// for no column says of a value that it is absent in the format.
+  func reasonRows(
+    _ leaf: Leaf, _ block: inout DecodedBlock, _ scope: Scope, _ candidates: borrowing BitSet
+  ) throws(DecodeError) -> BitSet {
+    var hits = BitSet(count: block.count)
+    for root in leaf.plan(scope.plan).roots {
+      if try block.loadRows(ofNode: root.node) == 0 { continue }
+      var rows = BitSet(count: block.count)
+      block.mark(root: root.node, into: &rows)
+      rows.formIntersection(candidates)
+      try addDerivedRows(leaf, root, &block, scope, rows, &hits)
+    }
+    try block.loadRoots()
+    var rows = BitSet(count: block.count)
+    block.mark(root: -1, into: &rows)
+    rows.formIntersection(candidates)
+    if !rows.isEmpty { try addFilledRows(leaf, &block, scope, rows, &hits) }
+    return hits
+  }
+
+  /// Adds those of `rows`, which have no template, that pass.
+  private func addFilledRows(
+    _ leaf: Leaf, _ block: inout DecodedBlock, _ scope: Scope, _ rows: borrowing BitSet, _ hits: inout BitSet
+  ) throws(DecodeError) {
+    try loadMetadata(&block)
+    let projection = Projection(columns: [], needsEntry: false)
+    var next = rows.first()
+    while let row = next {
+      next = rows.first(from: row + 1)
+      try source.fill(&event, block, row, index: 0, block.metadata(row), scope.plan, projection)
+      if event.passes(leaf.prepared, leaf.condition.subject) { hits.insert(row) }
+    }
+  }
+
   /// Adds those rows without template that pass.
   func addBareRows(
     _ leaf: Leaf, _ field: Field, _ block: inout DecodedBlock, _ scope: Scope, _ candidates: borrowing BitSet,
     _ hits: inout BitSet
   ) throws(DecodeError) {
     switch field {
-    case .message, .kind, .parseStatus, .parseOffset, .timeQuality: break
+    case .message, .kind, .parseStatus, .parseOffset, .parseError, .timeQuality, .action, .lossLayer,
+      .lossCount,
+      .lossSource, .lossFrom, .lossTo:
+      break
     default: return
     }
     try block.loadRoots()
@@ -120,13 +160,6 @@ extension BlockEvaluator {
       passing.formIntersection(rows)
       return hits.formUnion(passing)
     }
-    try loadMetadata(&block)
-    let projection = Projection(columns: [], needsEntry: false)
-    var next = rows.first()
-    while let row = next {
-      next = rows.first(from: row + 1)
-      try source.fill(&event, block, row, index: 0, block.metadata(row), scope.plan, projection)
-      if event.passes(leaf.prepared, leaf.condition.subject) { hits.insert(row) }
-    }
+    try addFilledRows(leaf, &block, scope, rows, &hits)
   }
 }

@@ -32,7 +32,8 @@ extension BlockEvaluator {
   ) throws(DecodeError) -> BitSet {
     let ranges = leaf.passingNumbers
     let received = scope.received
-    if ranges.contains(where: { $0.lowerBound <= received.lowerBound && received.upperBound <= $0.upperBound }) {
+    if ranges.contains(where: { $0.lowerBound <= received.lowerBound && received.upperBound <= $0.upperBound }
+    ) {
       return BitSet(count: block.count, filled: true)
     }
     var hits = BitSet(count: block.count)
@@ -48,7 +49,9 @@ extension BlockEvaluator {
     var numbers: Set<UInt32> = []
     for (number, name) in scope.plan.sourceNames {
       let range = TextRange(start: 0, count: name.utf8.count)
-      if Array(name.utf8).withView({ leaf.prepared.passes(.text(range), text: $0) }) { numbers.insert(number) }
+      if Array(name.utf8).withView({ leaf.prepared.passes(.text(range), text: $0) }) {
+        numbers.insert(number)
+      }
     }
     var hits = BitSet(count: block.count)
     if !numbers.isEmpty { try block.mark(sources: numbers, into: &hits) }
@@ -103,11 +106,13 @@ extension BlockEvaluator {
     return hits
   }
 
-  private func passesRaw(_ leaf: Leaf, _ block: borrowing DecodedBlock, _ row: Int) throws(DecodeError) -> Bool {
+  private func passesRaw(_ leaf: Leaf, _ block: borrowing DecodedBlock, _ row: Int) throws(DecodeError)
+    -> Bool
+  {
     line.removeAll()
     try block.print(row, to: &line)
     if leaf.field == .rawLength { return leaf.prepared.passes(.size(Int64(line.count)), text: line.view) }
-    if line.isEmpty { return false }
+    if line.isEmpty { return leaf.prepared.passes(.null(.empty), text: line.view) }
     return leaf.prepared.passes(.text(TextRange(start: 0, count: line.count)), text: line.view)
   }
 }
@@ -118,10 +123,13 @@ extension Event {
     switch subject {
     case .field(let field): return passes(prepared, self[field])
     case .name(let name):
-      for extra in extras where extra.name == name && !extra.value.isNull { return passes(prepared, extra.value) }
-      return false
+      let found = extras.filter { $0.name == name }
+      let missing = Value.null(self[.parserFormat].isNull && !isStatement ? .unparsed : .absent)
+      return passes(prepared, (found.first { !$0.value.isNull } ?? found.first)?.value ?? missing)
     }
   }
+
+  private var isStatement: Bool { bytes(.kind)?.text != EventKind.unparsed.rawValue }
 
   private func passes(_ prepared: PreparedTest, _ value: Value) -> Bool {
     if case .text(let range) = value { return prepared.passes(value, text: bytes(range)) }

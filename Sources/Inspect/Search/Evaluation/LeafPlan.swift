@@ -20,7 +20,11 @@ final class Leaf {
     var moment = ValueTest()
     moment.numbers = NumberRanges.all
     isTime = PreparedTest(moment)
-    if case .field(let field) = condition.subject { dependencies = Dependencies(field) } else { dependencies = nil }
+    if case .field(let field) = condition.subject {
+      dependencies = Dependencies(field)
+    } else {
+      dependencies = nil
+    }
   }
 
   var field: Field? {
@@ -63,6 +67,14 @@ final class LeafPlan {
     var isPure = false
     /// Rows that turn out to be about a connection have the value worked out, the others in `direct` alone.
     var movesToConnection = false
+
+    /// Names the columns that the value can depend on.
+    mutating func limit(to columns: Set<Int>, of slots: [SlotPlace]) {
+      var wanted = [Bool](repeating: false, count: (slots.map(\.column).max() ?? -1) + 1)
+      for column in columns { wanted[column] = true }
+      projection.columns = wanted
+      self.columns = slots.filter { wanted[$0.column] || $0.isParent }.map(\.column)
+    }
   }
 
   let roots: [Root]
@@ -71,10 +83,14 @@ final class LeafPlan {
     roots = structure.roots.map { Self.root(leaf, $0.node, $0.slots, structure) }
   }
 
-  private static func root(_ leaf: Leaf, _ node: Int, _ slots: [SlotPlace], _ structure: StructurePlan) -> Root {
+  private static func root(_ leaf: Leaf, _ node: Int, _ slots: [SlotPlace], _ structure: StructurePlan)
+    -> Root
+  {
     var root = Root(node: node)
     guard let field = leaf.field, let dependencies = leaf.dependencies else {
       root.direct = slots.filter { $0.meaning.field == nil && $0.meaning.name == leaf.condition.subject.name }
+      root.limit(to: Set(root.direct.map(\.column)), of: slots)
+      root.isPure = true
       return root
     }
     if dependencies.isEntry { return root }
@@ -90,11 +106,9 @@ final class LeafPlan {
     if !dependencies.isOverridden { root.direct = own }
     root.isDerived =
       dependencies.isUnconditional || !others.isEmpty || dependencies.isOverridden && !own.isEmpty
-    let columns = Set((dependencies.isWhole ? slots : own + others).map(\.column))
-    var wanted = [Bool](repeating: false, count: (slots.map(\.column).max() ?? -1) + 1)
-    for column in columns { wanted[column] = true }
-    root.projection = Projection(columns: dependencies.isWhole ? nil : wanted, needsEntry: false)
-    root.columns = slots.filter { wanted[$0.column] || $0.isParent }.map(\.column)
+    root.limit(to: Set((dependencies.isWhole ? slots : own + others).map(\.column)), of: slots)
+    if dependencies.isWhole { root.projection.columns = nil }
+    root.projection.needsEntry = dependencies.needsEntry
     root.isPure = !dependencies.dependsOnContext
     return root
   }
@@ -107,8 +121,8 @@ final class LeafPlan {
   }
 }
 
-/// An expression made ready by one worker: conditions hold what they know about structures, and stand in the order in
-/// which they are best tried.
+/// An expression made ready by one worker: conditions hold what they know about structures, and stand in the
+/// order in which they are best tried.
 final class PreparedExpression {
   enum Form {
     case leaf(Leaf)
@@ -165,9 +179,11 @@ final class PreparedExpression {
       if dependencies.isOverridden || dependencies.isUnconditional { cost += 3 }
       if field == .urlPath || field == .urlQuery || field == .outcome { cost += 3 }
     }
+    if !test.reasons.isEmpty { return cost + 3 }
     if test.isPresence || test.isNegated { return cost + 1 }
     switch test.text {
-    case .none: return test.networks.isEmpty || test.networks.contains { $0.single == nil } ? cost - 1 : cost - 2
+    case .none:
+      return test.networks.isEmpty || test.networks.contains { $0.single == nil } ? cost - 1 : cost - 2
     case .among: return cost - 2
     case .containing: return cost
     case .matching: return cost + 2

@@ -106,6 +106,10 @@ enum TextReading {
   case other
 
   init(_ place: SlotPlace) {
+    if place.meaning.isEncoded {
+      self = .other
+      return
+    }
     switch place.meaning.field {
     case nil:
       switch place.type {
@@ -118,7 +122,7 @@ enum TextReading {
     case let field?:
       switch field.type {
       case .text, .list: self = .plain
-      case .duration: self = .other
+      case .duration, .address: self = .other
       default: self = .typed
       }
     }

@@ -5,15 +5,20 @@ import Segments
 struct TextScan {
   private let prepared: PreparedTest
   private let dashIsText: Bool
+  private let badRequestIsNothing: Bool
+  private static let badRequest = Array("<BADREQ>".utf8)
 
-  /// With `dashIsText`, `-` is a value like any other.
-  init(_ prepared: PreparedTest, dashIsText: Bool = false) {
+  /// With `dashIsText`, `-` is a value like any other; with `badRequestIsNothing`, `<BADREQ>` is none.
+  init(_ prepared: PreparedTest, dashIsText: Bool = false, badRequestIsNothing: Bool = false) {
     self.prepared = prepared
     self.dashIsText = dashIsText
+    self.badRequestIsNothing = badRequestIsNothing
   }
 
   private func isNothing(_ value: ByteView) -> Bool {
     value.isEmpty || !dashIsText && value.count == 1 && value[0] == UInt8(ascii: "-")
+      || badRequestIsNothing && value.count == 8 && value[0] == UInt8(ascii: "<")
+        && Self.badRequest.withView { $0 == value }
   }
 
   /// Adds the numbers of the texts that pass.
@@ -69,7 +74,9 @@ struct PartFinder {
   init(_ part: ByteView) {
     self.part = part
     var best = 0
-    for index in 0..<part.count where Self.frequency(part[index]) < Self.frequency(part[best]) { best = index }
+    for index in 0..<part.count where Self.frequency(part[index]) < Self.frequency(part[best]) {
+      best = index
+    }
     anchor = best
   }
 

@@ -14,7 +14,9 @@ extension BlockEvaluator {
     let plan = leaf.plan(scope.plan)
     for (root, slots) in zip(plan.roots, scope.plan.roots) {
       if try block.loadRows(ofNode: root.node) == 0 { continue }
-      if scope.plan.commonZone != nil, try addTimes(leaf, slots.slots, &block, scope, &left, &hits) { continue }
+      if scope.plan.commonZone != nil, try addTimes(leaf, slots.slots, &block, scope, &left, &hits) {
+        continue
+      }
       var rows = BitSet(count: block.count)
       block.mark(root: root.node, into: &rows)
       rows.formIntersection(candidates)
@@ -29,8 +31,8 @@ extension BlockEvaluator {
     return hits
   }
 
-  /// Adds the rows of a template that pass by a stamp of their own, and takes those that have one from `left`; false
-  /// when the columns cannot tell.
+  /// Adds the rows of a template that pass by a stamp of their own, and takes those that have one from
+  /// `left`; false when the columns cannot tell.
   private func addTimes(
     _ leaf: Leaf, _ slots: [SlotPlace], _ block: inout DecodedBlock, _ scope: Scope, _ left: inout BitSet,
     _ hits: inout BitSet
@@ -62,8 +64,8 @@ extension BlockEvaluator {
     return true
   }
 
-  /// Whether all rows of a column are moments that pass (true), or moments that do not (false), as far as the column's
-  /// bounds tell.
+  /// Whether all rows of a column are moments that pass (true), or moments that do not (false), as far as the
+  /// column's bounds tell.
   private func isWithin(
     _ leaf: Leaf, _ place: SlotPlace, _ block: inout DecodedBlock, _ scope: Scope
   ) throws(DecodeError) -> Bool? {
@@ -76,7 +78,8 @@ extension BlockEvaluator {
     if lowOverflow || highOverflow { return nil }
     let moments = low &- offset...max(low &- offset, high &- offset)
     let ranges = leaf.passingNumbers
-    if ranges.contains(where: { $0.lowerBound <= moments.lowerBound && moments.upperBound <= $0.upperBound }) {
+    if ranges.contains(where: { $0.lowerBound <= moments.lowerBound && moments.upperBound <= $0.upperBound })
+    {
       return true
     }
     return ranges.contains(where: { $0.overlaps(moments) }) ? nil : false

@@ -9,8 +9,8 @@ struct TimeScan {
 
   init(_ column: ColumnTest) { self.column = column }
 
-  /// Adds the rows whose moment lies in `ranges`; false when a moment depends on when its message was received, and the
-  /// block's messages were received too far apart to tell.
+  /// Adds the rows whose moment lies in `ranges`; false when a moment depends on when its message was
+  /// received, and the block's messages were received too far apart to tell.
   func mark(
     _ ranges: [ClosedRange<Int64>], _ block: borrowing DecodedBlock, _ rows: inout BitSet
   ) throws(DecodeError) -> Bool {
@@ -38,15 +38,16 @@ struct TimeScan {
   }
 
   private func markExact(
-    _ kind: UInt8, _ unit: Int64, _ offset: Int64, _ ranges: [ClosedRange<Int64>], _ block: borrowing DecodedBlock,
+    _ kind: UInt8, _ unit: Int64, _ offset: Int64, _ ranges: [ClosedRange<Int64>],
+    _ block: borrowing DecodedBlock,
     _ rows: inout BitSet
   ) {
     block[column.place.column].mark(kind: kind, momentsIn: ranges, unit: unit, offset: offset, into: &rows)
   }
 
-  /// For stamps without zone or year. Whole seconds are resolved one by one, neighbours mostly being of the same. What
-  /// a stamp means changes once as the receive time moves away from it: if it means the same for the block's
-  /// first and last message, it does for all.
+  /// For stamps without zone or year. Whole seconds are resolved one by one, neighbours mostly being of the
+  /// same. What a stamp means changes once as the receive time moves away from it: if it means the same for
+  /// the block's first and last message, it does for all.
   private func markByContext(
     _ kind: UInt8, unit: Int64, _ ranges: [ClosedRange<Int64>], _ block: borrowing DecodedBlock,
     _ rows: inout BitSet
@@ -75,7 +76,9 @@ struct TimeScan {
     let first = EventContext(receiveTime: column.received.lowerBound, zone: column.zone)
     let last = EventContext(receiveTime: column.received.upperBound, zone: column.zone)
     let value = column.place.meaning.value(of: text, first)
-    guard case .time(let moment) = value, column.place.meaning.value(of: text, last) == value else { return nil }
+    guard case .time(let moment) = value, column.place.meaning.value(of: text, last) == value else {
+      return nil
+    }
     return moment
   }
 }

@@ -4,9 +4,10 @@ import Events
 ///
 ///     http.status >= 500 and client.ip in 203.0.113.0/24 and dur.active > 1s
 ///
-/// A comparison with a value that is not there is false, whatever the operator: `http.referrer != "x"` finds events that
-/// have a referrer other than x. `has http.referrer` finds those that have one at all, and `not` turns any condition
-/// round.
+/// A comparison with a value that is not there is false, whatever the operator: `http.referrer != "x"` finds
+/// events that have a referrer other than x. `has http.referrer` finds those that have one at all, and `not`
+/// turns any condition round. `dur.connect is not_reached` asks why there is no value, `is null` for any
+/// reason.
 public indirect enum Expression: Sendable {
   case condition(FieldCondition)
   /// All of them; of none: always true.

@@ -58,7 +58,9 @@ struct Lexer {
       return Token(kind: .sign(try comparison()), offset: start)
     default:
       while index < bytes.count, isWord(bytes[index]) { index += 1 }
-      if index == start { throw error(.expected("a word: control bytes stand only in quotes, as \\xHH"), start) }
+      if index == start {
+        throw error(.expected("a word: control bytes stand only in quotes, as \\xHH"), start)
+      }
       return Token(kind: .word(String(decoding: bytes[start..<index], as: UTF8.self)), offset: start)
     }
   }
@@ -92,8 +94,8 @@ struct Lexer {
     return String(UnicodeScalar(first))
   }
 
-  /// `\"`, `\'`, `\\`, `\n`, `\t`, `\r` and `\xHH` are escapes; another byte behind a backslash is an error, so that a
-  /// mistaken regular expression is noticed.
+  /// `\"`, `\'`, `\\`, `\n`, `\t`, `\r` and `\xHH` are escapes; another byte behind a backslash is an error,
+  /// so that a mistaken regular expression is noticed.
   private mutating func quoted() throws(ExpressionError) -> [UInt8] {
     let start = index
     let quote = bytes[start]
@@ -132,7 +134,8 @@ struct Lexer {
         return byte
       }
       throw error(.expected("two hexadecimal digits behind \\x"), start)
-    default: throw error(.expected("one of \\\" \\' \\\\ \\n \\t \\r \\xHH (a backslash itself is \\\\)"), start)
+    default:
+      throw error(.expected("one of \\\" \\' \\\\ \\n \\t \\r \\xHH (a backslash itself is \\\\)"), start)
     }
   }
 
@@ -153,7 +156,8 @@ struct Lexer {
       index += bytes[index] == UInt8(ascii: "\\") ? 2 : 1
     }
     guard index < bytes.count else {
-      throw error(.unclosed("no / closes this regular expression (text that begins with / must be quoted)"), start)
+      throw error(
+        .unclosed("no / closes this regular expression (text that begins with / must be quoted)"), start)
     }
     let body = String(decoding: bytes[(start + 1)..<index], as: UTF8.self)
     index += 1

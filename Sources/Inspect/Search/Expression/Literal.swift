@@ -40,7 +40,8 @@ enum Literal {
     }
   }
 
-  /// Bytes: a number alone or with a unit, of 1000 (`kB`, `MB`, `GB`, `TB`) or of 1024 (`KiB`, `MiB`, `GiB`, `TiB`).
+  /// Bytes: a number alone or with a unit, of 1000 (`kB`, `MB`, `GB`, `TB`) or of 1024 (`KiB`, `MiB`, `GiB`,
+  /// `TiB`).
   static func size(_ word: String) -> Int64? {
     if let number = integer(word) { return number }
     return sum(word) { unit in
@@ -98,17 +99,20 @@ enum Literal {
 
   // MARK: Times
 
-  /// `2026-01-01`, `2026-01-01T10:00`, `2026-01-01 10:00:00.5`, with `Z` or `±hh:mm` behind a time; without one, a time is
-  /// of `zone`. Nanoseconds since 1970.
+  /// `2026-01-01`, `2026-01-01T10:00`, `2026-01-01 10:00:00.5`, with `Z` or `±hh:mm` behind a time; without
+  /// one, a time is of `zone`. Nanoseconds since 1970.
   static func time(_ word: String, zone: Zone) -> Int64? {
     var text = word
     if text.utf8.count == 10 { text += "T00:00:00" }
     // Hours and minutes alone: the seconds are put between them and the zone.
     let bytes = Array(text.utf8)
     if bytes.count >= 16, bytes.count == 16 || bytes[16] != UInt8(ascii: ":") {
-      text = String(decoding: bytes[..<16], as: UTF8.self) + ":00" + String(decoding: bytes[16...], as: UTF8.self)
+      text =
+        String(decoding: bytes[..<16], as: UTF8.self) + ":00" + String(decoding: bytes[16...], as: UTF8.self)
     }
-    guard let stamp = Array(text.utf8).withView({ Stamp(iso: $0) }), (stamp.year ?? 0) >= 1900 else { return nil }
+    guard let stamp = Array(text.utf8).withView({ Stamp(iso: $0) }), (stamp.year ?? 0) >= 1900 else {
+      return nil
+    }
     return EventContext(receiveTime: 0, zone: zone).resolve(stamp).nanoseconds
   }
 

@@ -8,7 +8,9 @@ import Events
 ///     unary       "not" unary | "(" or ")" | "has" name | condition
 ///     condition   name ( "=" | "!=" | "<" | "<=" | ">" | ">=" | "~" ) value
 ///                 name [ "not" ] "in" ( value | "(" value { "," value } ")" )
+///                 name "is" [ "not" ] reason                 why there is no value
 ///                 name                                       of a field that is true or false
+///     reason      "null" for any, "absent_in_format", "dash", "empty", "not_reached", "unparsed"
 ///     name        a field's name; `…` for a name of the load balancer's own, or a word that begins with $ or %
 ///     value       a word, text in quotes; behind ~ also /a regular expression/ or /one/i
 struct Parser {
@@ -27,7 +29,8 @@ struct Parser {
     _ text: String, zone: Zone, isKnown: (String) -> Bool
   ) throws(ExpressionError) -> Expression {
     guard text.utf8.count <= lengthLimit else {
-      throw ExpressionError(.tooLarge("an expression has at most \(lengthLimit) bytes"), at: lengthLimit, in: "")
+      throw ExpressionError(
+        .tooLarge("an expression has at most \(lengthLimit) bytes"), at: lengthLimit, in: "")
     }
     var lexer = Lexer(text)
     let tokens = try lexer.tokens()
@@ -92,7 +95,8 @@ struct Parser {
     if skip(sign: "(") {
       let inner = try or(depth: depth + 1)
       guard skip(sign: ")") else {
-        throw token.kind == .end ? error(.unclosed("no ) closes this bracket"), at: open) : error(.expected("and, or, or )"))
+        throw token.kind == .end
+          ? error(.unclosed("no ) closes this bracket"), at: open) : error(.expected("and, or, or )"))
       }
       return inner
     }
@@ -170,8 +174,29 @@ struct Parser {
       }
       return FieldCondition(subject, try reader.test(amongst: values, isNegated: isNegated))
     }
-    if case .field(let field) = subject, field.type == .flag { return FieldCondition(subject, ValueReader.isTrue) }
-    throw error(.expected("= != < <= > >= ~ or in"))
+    if skip("is") {
+      let isNegated = skip("not")
+      return FieldCondition(subject, try reasons(isNegated))
+    }
+    if case .field(let field) = subject, field.type == .flag {
+      return FieldCondition(subject, ValueReader.isTrue)
+    }
+    throw error(.expected("= != < <= > >= ~ in or is"))
+  }
+
+  /// What follows `is` or `is not`.
+  private mutating func reasons(_ isNegated: Bool) throws(ExpressionError) -> ValueTest {
+    var test = ValueTest()
+    test.isNegated = isNegated
+    if skip("null") {
+      test.reasons = Set(NullReason.allCases)
+    } else if case .word(let word) = token.kind, let reason = NullReason(word.lowercased()) {
+      index += 1
+      test.reasons = [reason]
+    } else {
+      throw error(.expected("null, " + NullReason.allCases.map(\.name).joined(separator: ", ")))
+    }
+    return test
   }
 
   private mutating func value() throws(ExpressionError) -> Token {

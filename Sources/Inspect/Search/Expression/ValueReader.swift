@@ -115,7 +115,9 @@ struct ValueReader {
     var texts: [[UInt8]] = []
     for value in values {
       if value.kind == .word("-") {
-        throw error(.value("- means that nothing was logged: write not has \(name), or \"-\" for the text"), value.offset)
+        throw error(
+          .value("- means that nothing was logged: write not has \(name), or \"-\" for the text"),
+          value.offset)
       }
       switch type {
       case .text: texts.append(bytes(value))

@@ -3,8 +3,8 @@ import Events
 
 /// What is asked of one value: to be one of some numbers, addresses or texts, or to be there at all.
 ///
-/// A value that is not there never passes. A value of another type than the test has alternatives for (a field's
-/// bytes that are not of the field's type, say) is none of them.
+/// A value that is not there never passes, unless the test asks for the reason. A value of another type than
+/// the test has alternatives for (a field's bytes that are not of the field's type, say) is none of them.
 public struct ValueTest: Equatable, Sendable {
   /// Passes whatever is there.
   public var isPresence = false
@@ -17,6 +17,9 @@ public struct ValueTest: Equatable, Sendable {
   public var text = TextTest.none
   /// Text is a list joined by `, ` or ` : `, each element of which is looked at by itself.
   public var isList = false
+  /// Asks not what is there, but whether nothing is, for one of these reasons. With `isNegated`: whether a
+  /// value is there, or nothing for another reason.
+  public var reasons: Set<NullReason> = []
 
   public init() {}
 
@@ -58,7 +61,7 @@ struct PreparedTest {
   func passes(_ value: Value, text: ByteView) -> Bool {
     let isAmong: Bool
     switch value {
-    case .null: return false
+    case .null(let reason): return !test.reasons.isEmpty && test.reasons.contains(reason) != test.isNegated
     case .integer(let number), .duration(let number), .size(let number), .time(let number):
       isAmong = test.isPresence || test.numbers.contains { $0.contains(number) }
     case .address(let address): isAmong = test.isPresence || test.networks.contains { $0.contains(address) }
@@ -117,7 +120,8 @@ enum ListElements {
 
 /// Regular expressions as written between slashes.
 enum Pattern {
-  /// Compiles `source`, which may end in `/i` for letters of either case. Bytes that are not UTF-8 are seen as U+FFFD.
+  /// Compiles `source`, which may end in `/i` for letters of either case. Bytes that are not UTF-8 are seen
+  /// as U+FFFD.
   static func compile(_ source: String) throws -> Regex<AnyRegexOutput> {
     let (body, ignoresCase) = split(source)
     return try Regex(body).matchingSemantics(.unicodeScalar).ignoresCase(ignoresCase)

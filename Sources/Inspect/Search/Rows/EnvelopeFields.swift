@@ -43,15 +43,44 @@ extension Event {
   }
 }
 
+extension Event {
+  /// Sets what a statement of Stele itself says: one line of JSON.
+  mutating func setStatement(_ raw: ByteView) {
+    let action = ControlText.text("type", of: raw)
+    let isLoss = action.map { $0.text == "loss" } ?? false
+    set(.kind, text: (isLoss ? EventKind.lossNotice : .collector).rawValue)
+    if let action { set(.action, text: action) }
+    guard isLoss else { return }
+    if let source = ControlText.text("source", of: raw) { set(.lossSource, text: source) }
+    if let layer = ControlText.text("layer", of: raw) { set(.lossLayer, text: layer) }
+    if let count = ControlText.number("count", of: raw) { set(.lossCount, .integer(count)) }
+    for (field, key) in [(Field.lossFrom, "from"), (.lossTo, "to")] {
+      guard let stamp = ControlText.text(key, of: raw).flatMap({ Stamp(iso: $0) }) else { continue }
+      set(field, .time(EventContext(receiveTime: 0).resolve(stamp).nanoseconds))
+    }
+  }
+}
+
 /// Statements of Stele itself.
 enum ControlText {
-  /// The value of `"type"` in a line of JSON, as far as it is plain text.
-  static func kind(_ raw: ByteView) -> ByteView? {
-    Array("\"type\":\"".utf8).withView { key in
-      guard let found = raw.find(key) else { return nil }
-      let start = found + key.count
-      guard let end = raw.find(UInt8(ascii: "\""), from: start), end > start else { return nil }
-      return raw[start, end]
-    }
+  /// The value of a key in a line of JSON, as far as it is plain text; nil when that is not there.
+  static func text(_ key: String, of raw: ByteView) -> ByteView? {
+    guard let start = value(of: key, in: raw), start < raw.count, raw[start] == UInt8(ascii: "\""),
+      let end = raw.find(UInt8(ascii: "\""), from: start + 1), end > start + 1
+    else { return nil }
+    return raw[start + 1, end]
+  }
+
+  /// The value of a key in a line of JSON, where it is a number of up to 18 digits.
+  static func number(_ key: String, of raw: ByteView) -> Int64? {
+    guard let start = value(of: key, in: raw) else { return nil }
+    var end = start
+    while end < raw.count, raw[end] &- UInt8(ascii: "0") < 10 { end += 1 }
+    guard end > start, end - start <= 18 else { return nil }
+    return Int64(raw[start, end].text)
+  }
+
+  private static func value(of key: String, in raw: ByteView) -> Int? {
+    Array("\"\(key)\":".utf8).withView { key in raw.find(key).map { $0 + key.count } }
   }
 }

@@ -18,7 +18,7 @@ struct SlotPlace {
     case .seconds: 1_000_000_000
     case .microseconds: 1_000
     case .nanoseconds: 1
-    case .milliseconds, .none, .bytes: 1_000_000
+    default: 1_000_000
     }
   }
 
@@ -26,7 +26,7 @@ struct SlotPlace {
   var numberKinds: ClosedRange<UInt8> {
     switch type {
     case .integer, .address: 2...2
-    case .plusInteger, .status, .syslogTime: 2...3
+    case .plusInteger, .status, .syslogTime, .hexInteger, .hexAddress: 2...3
     case .clfTime: 2...4
     case .text, .identifier: 2...5
     case .decimal: 2...11
@@ -40,8 +40,12 @@ final class StructurePlan {
   /// Kept, so that another structure cannot come to have its identity.
   let structure: BlockStructure
   let shape: EventShape
+  /// For each node that is a format its hash, in hexadecimal.
+  let formatHashes: [String?]
   /// For each node its slots.
   let nodes: [[SlotPlace]]
+  /// For each node the sizes of its literals: before each slot, and behind the last.
+  let literalSizes: [[Int]]
   /// For each node and slot the nodes of the slot's alternatives.
   let alternatives: [[[Int]]]
   /// For each root node, all slots below it in the order of the line.
@@ -58,7 +62,12 @@ final class StructurePlan {
     structure = block.structure
     var templates: [Template] = []
     for node in 0..<block.nodeCount { templates.append(block.template(node)) }
-    shape = EventShape(templates)
+    let shape = EventShape(templates)
+    self.shape = shape
+    formatHashes = templates.enumerated().map { node, template in
+      shape.format(node) == nil ? nil : "\(FormatHash.of(template))"
+    }
+    literalSizes = templates.map { $0.literals.map(\.count) }
     var nodes: [[SlotPlace]] = []
     var alternatives: [[[Int]]] = []
     for (node, template) in templates.enumerated() {
@@ -91,7 +100,8 @@ final class StructurePlan {
     commonZone = zonesByNumber.values.allSatisfy { $0 == first } ? first : nil
   }
 
-  private static func slots(below node: Int, _ nodes: [[SlotPlace]], _ alternatives: [[[Int]]]) -> [SlotPlace] {
+  private static func slots(below node: Int, _ nodes: [[SlotPlace]], _ alternatives: [[[Int]]]) -> [SlotPlace]
+  {
     var slots: [SlotPlace] = []
     for (slot, place) in nodes[node].enumerated() {
       slots.append(place)

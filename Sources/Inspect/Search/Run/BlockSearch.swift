@@ -2,7 +2,8 @@ import Bytes
 import Events
 import Segments
 
-/// Searches blocks, one after the other. One for each thread: it remembers what it learnt about the templates.
+/// Searches blocks, one after the other. One for each thread: it remembers what it learnt about the
+/// templates.
 public final class BlockSearch {
   private let evaluator: BlockEvaluator
   private let entries: SearchQuery.Entries
@@ -12,8 +13,8 @@ public final class BlockSearch {
     entries = query.entries
   }
 
-  /// The entries of the block that the query finds; nil when there are none. The block is decoded no further than
-  /// that takes.
+  /// The entries of the block that the query finds; nil when there are none. The block is decoded no further
+  /// than that takes.
   public func hits(in header: SearchBlock) throws(DecodeError) -> BlockHits? {
     var block = try DecodedBlock(
       header.payload, count: header.count, rawByteCount: header.rawByteCount, known: evaluator.known)
@@ -52,10 +53,14 @@ public struct BlockHits: ~Copyable {
   public var count: Int { rows.count }
 
   /// Keeps the first `count`. Not after `load`.
-  public mutating func keepFirst(_ count: Int) { if count < rows.count { rows.removeLast(rows.count - count) } }
+  public mutating func keepFirst(_ count: Int) {
+    if count < rows.count { rows.removeLast(rows.count - count) }
+  }
 
   /// Keeps the last `count`. Not after `load`.
-  public mutating func keepLast(_ count: Int) { if count < rows.count { rows.removeFirst(rows.count - count) } }
+  public mutating func keepLast(_ count: Int) {
+    if count < rows.count { rows.removeFirst(rows.count - count) }
+  }
 
   /// Decodes what the found entries need: they alone when they are few, else the whole block.
   public mutating func load() throws(DecodeError) {
@@ -77,8 +82,8 @@ public struct BlockHits: ~Copyable {
   /// What the transport knew of the entry.
   public func envelope(_ number: Int) -> ByteView { block.envelope(row(number)) }
 
-  /// Appends messages as they were received, from the `start`-th on, a line feed behind each whose end was seen; stops
-  /// when `out` has more than `limit` bytes. Returns the first that was not appended.
+  /// Appends messages as they were received, from the `start`-th on, a line feed behind each whose end was
+  /// seen; stops when `out` has more than `limit` bytes. Returns the first that was not appended.
   mutating func printLines(from start: Int, limit: Int, to out: inout ByteBuffer) throws(DecodeError) -> Int {
     var number = start
     while number < count, out.count < limit {

@@ -13,8 +13,10 @@ extension LogReader {
       for (place, block) in file.blocks.enumerated() {
         found.append(
           SearchBlock(
-            payload: file.payload(place), count: block.contents.count, rawByteCount: block.contents.rawByteCount,
-            firstIndex: block.firstIndex, firstTime: block.contents.firstTime, lastTime: block.contents.lastTime))
+            payload: file.payload(place), count: block.contents.count,
+            rawByteCount: block.contents.rawByteCount,
+            firstIndex: block.firstIndex, firstTime: block.contents.firstTime,
+            lastTime: block.contents.lastTime))
       }
     }
     return found

@@ -3,8 +3,8 @@ import Platform
 
 /// Puts the results of blocks that several threads search into the order of the blocks.
 ///
-/// Every turn is claimed once and completed once, in order: a thread waits for its turn where that matters. Turns are
-/// begun in order, so the one that all wait for is always being worked on.
+/// Every turn is claimed once and completed once, in order: a thread waits for its turn where that matters.
+/// Turns are begun in order, so the one that all wait for is always being worked on.
 final class ResultSequence: @unchecked Sendable {
   /// Blocks are searched from the last to the first.
   let isBackward: Bool
@@ -41,7 +41,8 @@ final class ResultSequence: @unchecked Sendable {
     }
   }
 
-  /// How many of the `count` entries found in a turn are wanted. Waits for the turns before where there is a limit.
+  /// How many of the `count` entries found in a turn are wanted. Waits for the turns before where there is a
+  /// limit.
   func claim(_ turn: Int, _ count: Int) -> Int {
     lock.withLock {
       if left == nil {
@@ -67,7 +68,11 @@ final class ResultSequence: @unchecked Sendable {
     // Until this turn is complete nobody else gets here.
     if hasFailed || bytes.isEmpty { return }
     if isBackward {
-      if kept.last?.turn == turn { kept[kept.count - 1].bytes += bytes.array } else { kept.append((turn, bytes.array)) }
+      if kept.last?.turn == turn {
+        kept[kept.count - 1].bytes += bytes.array
+      } else {
+        kept.append((turn, bytes.array))
+      }
     } else {
       hand(bytes)
     }

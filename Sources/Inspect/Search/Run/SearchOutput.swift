@@ -5,13 +5,26 @@ import Segments
 /// How found entries are written.
 public enum SearchOutput: Sendable {
   /// The message's bytes as received, and a line feed; none where the message's own end was not seen
-  /// (`FrameFlags.unterminated`), so that the pieces of a long message, and a last line without line feed, come out as
-  /// they came in.
+  /// (`FrameFlags.unterminated`), so that the pieces of a long message, and a last line without line feed,
+  /// come out as they came in.
   case raw
   /// One line for people.
   case table
-  /// One JSON object and a line feed. `raw` adds the message's bytes to it.
-  case ndjson(nullReasons: Bool, raw: Bool)
+  /// One JSON object and a line feed: Stele's own fields, or what a published standard makes of them. `raw`
+  /// adds the message's bytes to it.
+  case json(Schema, raw: Bool)
+
+  /// Whose names a JSON object uses.
+  public enum Schema: Sendable {
+    /// Stele's own, with the reasons of nulls.
+    case own
+    /// Elastic Common Schema.
+    case ecs
+    /// OpenTelemetry, OTLP/JSON.
+    case otlp
+    /// Open Cybersecurity Schema Framework.
+    case ocsf
+  }
 }
 
 /// Writes found entries into a buffer.
@@ -21,8 +34,8 @@ struct HitWriter: ~Copyable {
 
   init(_ output: SearchOutput) { self.output = output }
 
-  /// Appends the entries from `start` on; stops when `out` has grown beyond `limit` bytes. Returns the first that was
-  /// not written.
+  /// Appends the entries from `start` on; stops when `out` has grown beyond `limit` bytes. Returns the first
+  /// that was not written.
   mutating func append(
     _ hits: inout BlockHits, from start: Int, limit: Int, to out: inout ByteBuffer
   ) throws(DecodeError) -> Int {
@@ -42,11 +55,17 @@ struct HitWriter: ~Copyable {
     case .raw: return
     case .table:
       try hits.fill(&event, number)
+      if event.isShownInItsOwnWords { try hits.fill(&event, number, raw: true) }
       event.appendLine(to: &out)
       out.append(UInt8(ascii: "\n"))
-    case .ndjson(let nullReasons, let raw):
+    case .json(let schema, let raw):
       try hits.fill(&event, number, raw: raw)
-      event.appendJSON(to: &out, nullReasons: nullReasons)
+      switch schema {
+      case .own: event.appendJSON(to: &out, nullReasons: true)
+      case .ecs: event.appendECS(to: &out)
+      case .otlp: event.appendOTLP(to: &out)
+      case .ocsf: event.appendOCSF(to: &out)
+      }
       out.append(UInt8(ascii: "\n"))
     }
   }

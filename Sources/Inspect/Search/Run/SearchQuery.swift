@@ -13,7 +13,8 @@ public struct SearchQuery: Sendable {
   }
 
   public var expression: Expression
-  /// Earliest event time, nanoseconds since 1970 UTC. An event that has no time of its own has its receive time.
+  /// Earliest event time, nanoseconds since 1970 UTC. An event that has no time of its own has its receive
+  /// time.
   public var since: Int64?
   /// The event time before which events are to lie.
   public var until: Int64?
@@ -21,7 +22,8 @@ public struct SearchQuery: Sendable {
   public var zones: SourceZones
 
   public init(
-    _ expression: Expression = .and([]), since: Int64? = nil, until: Int64? = nil, entries: Entries = .received,
+    _ expression: Expression = .and([]), since: Int64? = nil, until: Int64? = nil,
+    entries: Entries = .received,
     zones: SourceZones = SourceZones()
   ) {
     self.expression = expression
@@ -41,8 +43,8 @@ public struct SearchQuery: Sendable {
     return .and([.condition(FieldCondition(.field(.time), test)), expression])
   }
 
-  /// Reads what `--since` and `--until` say: a time (`2026-01-31`, `2026-01-31T10:00`, RFC 3339; `zone` where it names
-  /// none), `now`, or how long before `now` (`90s`, `30m`, `1h`, `2d`).
+  /// Reads what `--since` and `--until` say: a time (`2026-01-31`, `2026-01-31T10:00`, RFC 3339; `zone` where
+  /// it names none), `now`, or how long before `now` (`90s`, `30m`, `1h`, `2d`).
   public static func time(_ text: String, now: Int64, zone: Zone = .utc) throws(ExpressionError) -> Int64 {
     guard let time = Literal.timeOrAge(text, now: now, zone: zone) else {
       throw ExpressionError(

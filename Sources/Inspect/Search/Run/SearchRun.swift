@@ -43,8 +43,9 @@ public enum SearchRun {
     case last(Int)
   }
 
-  /// Looks through `blocks`, which rise, on up to `threads` threads, and hands what is found to `write` in pieces,
-  /// from one thread at a time. A block that does not decode is reported in the summary and passed over.
+  /// Looks through `blocks`, which rise, on up to `threads` threads, and hands what is found to `write` in
+  /// pieces, from one thread at a time. A block that does not decode is reported in the summary and passed
+  /// over.
   ///
   /// Throws what `write` throws (a closed pipe, a full disk), after which nothing more is written.
   public static func run(
@@ -54,7 +55,8 @@ public enum SearchRun {
     if case .first(let count) = limit, count <= 0 { return SearchSummary() }
     if case .last(let count) = limit, count <= 0 { return SearchSummary() }
     let sequence = ResultSequence(limit, write)
-    try Parallel.forEach(blocks.count, threads: threads, make: { SearchWorker(query, output) }) { turn, worker in
+    try Parallel.forEach(blocks.count, threads: threads, make: { SearchWorker(query, output) }) {
+      turn, worker in
       let place = sequence.isBackward ? blocks.count - 1 - turn : turn
       return worker.search(blocks[place], turn, sequence)
     }
