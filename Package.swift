@@ -48,6 +48,7 @@ let package = Package(
     target("Segments", ["Bytes", "Compression", "Crypto", "MerkleLog", "Templates"]),
     target("Events", ["Bytes", "Templates"]),
     target("Formats", ["Bytes", "Events", "Syslog", "Templates"]),
+    target("ProxyConfiguration", ["Bytes", "Crypto", "Events", "Formats", "Platform", "Templates", "Yams"]),
     target("SegmentReader", ["Bytes", "Crypto", "MerkleLog", "Platform", "Segments", "Templates"]),
     target("SegmentWriter", ["Bytes", "Crypto", "MerkleLog", "Platform", "Segments", "Templates"]),
     target("Intake", ["Bytes", "Platform", "Syslog", "TLS"]),
@@ -64,7 +65,8 @@ let package = Package(
       name: "stele",
       dependencies: [
         "Bytes", "Collector", "Crypto", "Events", "Formats", "Inspect", "Intake", "MerkleLog",
-        "Platform", "SegmentReader", "SegmentWriter", "Segments", "Syslog", "TLS", "Templates",
+        "Platform", "ProxyConfiguration", "SegmentReader", "SegmentWriter", "Segments", "Syslog", "TLS",
+        "Templates",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "Logging", package: "swift-log"),
         .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
@@ -87,16 +89,24 @@ let package = Package(
       path: "Tests/TestSupport", swiftSettings: settings),
     tests("FaultTests", ["TestSupport", "stele"]),
     tests("CommandTests", ["TestSupport", "stele"]),
-    tests("ConfigurationTests", ["Bytes", "Syslog", "TLS", "stele"]),
+    tests(
+      "CollectorTests",
+      [
+        "Bytes", "Collector", "Formats", "Intake", "MerkleLog", "Platform", "SegmentWriter", "Syslog", "Templates",
+        "TestSupport",
+      ]),
+    tests("ConfigurationTests", ["Bytes", "Syslog", "TLS", "TestSupport", "stele"]),
     .target(
       name: "Fuzzers",
-      dependencies: ["Bytes", "Crypto", "Formats", "Inspect", "MerkleLog", "Segments", "Syslog", "Templates"],
+      dependencies: [
+        "Bytes", "Crypto", "Formats", "Inspect", "MerkleLog", "Platform", "ProxyConfiguration", "Segments",
+        "Syslog", "Templates",
+      ],
       path: "Tests/Fuzzers", swiftSettings: settings),
     .executableTarget(
       name: "fuzz", dependencies: ["Bytes", "Fuzzers"], path: "Tests/Fuzz", swiftSettings: settings),
     tests("FuzzTests", ["Fuzzers"]),
     tests("BytesTests", ["Bytes"]),
-    tests("CollectorTests", ["Collector", "Intake", "MerkleLog", "Platform", "SegmentWriter", "TestSupport"]),
     tests("SegmentWriterTests", ["Bytes", "Crypto", "MerkleLog", "Platform", "SegmentWriter", "Segments"]),
     tests("CryptoTests", ["Bytes", "COpenSSL", "Crypto"]),
     tests("MerkleLogTests", ["Bytes", "Crypto", "MerkleLog"]),
@@ -115,7 +125,10 @@ let package = Package(
         "Templates", "TestSupport",
       ]),
     tests("IntakeTests", ["Bytes", "Intake", "Platform", "Syslog", "TLS"]),
-    tests("EventsTests", ["Bytes", "Events", "Templates"]),
+    .testTarget(
+      name: "EventsTests", dependencies: ["Bytes", "Events", "Templates"], exclude: ["Schemas"],
+      swiftSettings: settings),
+    tests("ProxyConfigurationTests", ["Bytes", "Formats", "Platform", "ProxyConfiguration", "Templates"]),
     tests("FormatsTests", ["Bytes", "Events", "Formats", "Templates"]),
     .testTarget(
       name: "IntegrationTests", dependencies: ["Bytes", "Events", "Formats", "Platform", "Templates", "stele"],

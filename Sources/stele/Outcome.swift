@@ -1,8 +1,10 @@
 import ArgumentParser
 import Collector
+import Formats
 import Inspect
 import Intake
 import Platform
+import ProxyConfiguration
 import SegmentReader
 import SegmentWriter
 
@@ -35,8 +37,10 @@ enum Outcome: Int32, Sendable {
     case let error as SystemError: self.init(error)
     case let error as LogError: self.init(ExitStatus(error))
     case let error as DescriptionError: self.init(error.exitStatus)
+    case let error as ReadError:
+      self = error.cause?.errno == .noSuchFile ? .missing : error.cause == nil ? .failed : .inputOutput
     case is ProofCheckError: self = .damage
-    case is Endpoint.Invalid, is KeyArgument.Invalid, is ExpressionError: self = .usage
+    case is Endpoint.Invalid, is KeyArgument.Invalid, is ExpressionError, is FormatError: self = .usage
     default: self = .failed
     }
   }

@@ -11,7 +11,7 @@ struct Stele: AsyncParsableCommand {
       EXIT STATUS
         0   fine
         1   the command failed
-        2   verify or check found tampering or damage
+        2   verify or check found tampering or damage, check-source a difference
         3   intact, but something that was asked for is missing
         64  the command line makes no sense
         66  no such log or file
@@ -20,7 +20,7 @@ struct Stele: AsyncParsableCommand {
     version: Version.text,
     subcommands: [
       Init.self, Serve.self, Replay.self, Verify.self, Search.self, Prove.self, Check.self, SealCommand.self,
-      InspectCommand.self, Explain.self, Config.self,
+      InspectCommand.self, Explain.self, CheckSource.self, Lint.self, Config.self,
     ])
 
   static func main() async {

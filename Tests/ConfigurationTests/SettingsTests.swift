@@ -1,5 +1,6 @@
 import Syslog
 import TLS
+import TestSupport
 import Testing
 
 @testable import stele
@@ -56,6 +57,28 @@ import Testing
     #expect(settings.sources[2].timezone == "UTC")
   }
 
+  @Test func formatsComeFromTheLoadBalancersOwnFile() throws {
+    let directory = try TemporaryDirectory()
+    try directory.write("lb.cfg", Array("frontend a\n mode http\n option httplog\n".utf8))
+    for from in ["lb.cfg", "{haproxy: lb.cfg}"] {
+      let text = Self.text.replacing("format: haproxy/httplog", with: "from: \(from)")
+      let settings = try Settings(parsing: text, file: directory.file("stele.yaml"))
+      #expect(
+        settings.sources[0].format == (from.hasPrefix("{") ? "@haproxy:" : "@") + directory.file("lb.cfg"))
+      // What is printed can be read again.
+      #expect(
+        try Settings(parsing: settings.yaml, file: directory.file("stele.yaml")).sources == settings.sources)
+    }
+    try directory.write("lb.cfg", Array("frontend a\n log-format '%nosuch'\n".utf8))
+    let text = Self.text.replacing("format: haproxy/httplog", with: "from: lb.cfg")
+    // HAProxy's own messages can be read all the same.
+    #expect(try Settings(parsing: text, file: directory.file("stele.yaml")).sources.count == 3)
+    try directory.write("lb.cfg", Array("frontend 'a\n".utf8))
+    #expect(throws: ConfigurationError.self) {
+      try Settings(parsing: text, file: directory.file("stele.yaml"))
+    }
+  }
+
   @Test func whatIsPrintedMeansTheSame() throws {
     let settings = try settings(Self.text)
     #expect(
@@ -109,7 +132,12 @@ import Testing
     Mistake("sockets: 2", "sockets: 0", 10, 14, "a number from 1 to 64"),
     Mistake("sockets: 2", "framing: lf", 10, 5, "'framing' says nothing for a udp:// source"),
     Mistake("    sockets: 2", "    file: /var/log/x", 10, 5, "'file' is not available in this version"),
-    Mistake("    sockets: 2", "    from: /etc/haproxy.cfg", 10, 5, "'from' is not available in this version"),
+    Mistake("    sockets: 2", "    from: /none/haproxy.cfg", 8, 5, "'format' and 'from' exclude each other"),
+    Mistake("format: haproxy/httplog", "from: /none/haproxy.cfg", 8, 11, "/none/haproxy.cfg cannot be read"),
+    Mistake("format: haproxy/httplog", "from: {apache: /etc/x}", 8, 12, "there are haproxy, nginx, envoy"),
+    Mistake("format: haproxy/httplog", "from: {}", 8, 11, "must name one file"),
+    Mistake(
+      "format: haproxy/httplog", "format: '@/none/nginx.conf'", 8, 13, "/none/nginx.conf cannot be read"),
     Mistake("    client_ca: ca.crt\n", "", 13, 13, "needs 'client_ca'"),
     Mistake("client_certificate: optional", "client_certificate: none", 16, 5, "'client_ca' says nothing"),
     Mistake("client_certificate: optional", "client_certificate: optionl", 17, 25, "did you mean optional?"),

@@ -14,7 +14,9 @@ struct ConfigCheck: ParsableCommand {
     abstract: "Read a configuration file as `stele serve` would, and print what was understood.",
     discussion: """
       An error names file, line and column. Formats are compiled, host names resolved, certificates and keys \
-      read; no socket is opened and no log is touched.
+      read; no socket is opened and no log is touched. The lines under 'test' of each source are read as the \
+      daemon would read them; a field that is not as expected is named with its place, and ends the command with \
+      status 1.
 
       EXAMPLE
         stele config check /etc/stele/stele.yaml
@@ -28,13 +30,61 @@ struct ConfigCheck: ParsableCommand {
 
   func run() throws {
     let settings = try Settings(file: file)
-    _ = try DaemonPlan(settings)
-    try StandardOutput.print(json ? settings.json.text + "\n" : settings.yaml)
+    let plan = try DaemonPlan(settings)
+    let tests = Self.run(settings, plan)
+    let object = settings.json.adding("tests", tests.json)
+    try StandardOutput.print(json ? object.text + "\n" : settings.yaml)
+    for formats in plan.inputs.compactMap(\.formats) {
+      let names = formats.new.map(\.name).joined(separator: ", ")
+      StandardError.write("note: source \(formats.source): \(formats.path) has the formats \(names)\n")
+      for problem in formats.problems {
+        StandardError.write("warning: source \(formats.source): \(problem)\n")
+      }
+    }
     let isLog = (try? Directory(settings.directory)) != nil
     if !isLog {
       StandardError.write(
         "note: there is no log in \(settings.directory) yet; make one with: "
           + "stele init \(settings.directory) --origin NAME\n")
     }
+    try tests.report()
+  }
+
+  /// What the configuration's tests came to.
+  private struct TestReport {
+    var passed = 0
+    var failures: [ConfigurationError] = []
+
+    /// Nil where there are no tests.
+    var json: JSONValue? {
+      if passed == 0, failures.isEmpty { return nil }
+      let failures = failures.map { failure -> JSONValue in
+        [
+          "file": .text(failure.file), "line": .number(failure.line), "column": .number(failure.column),
+          "text": .text(failure.text),
+        ]
+      }
+      return ["passed": .number(passed), "failures": .list(failures)]
+    }
+
+    func report() throws {
+      for failure in failures { StandardError.write("\(failure)\n") }
+      if passed > 0 || !failures.isEmpty {
+        let failed = failures.isEmpty ? "" : "; \(failures.count) expectations do not hold"
+        StandardError.write("tests: \(passed) pass\(failed)\n")
+      }
+      if !failures.isEmpty { throw Ending(outcome: .failed) }
+    }
+  }
+
+  private static func run(_ settings: Settings, _ plan: DaemonPlan) -> TestReport {
+    var report = TestReport()
+    for (source, input) in zip(settings.sources, plan.inputs) where !source.tests.isEmpty {
+      var run = SourceTestRun(source, input.definition)
+      run.run()
+      report.passed += run.passed
+      report.failures += run.failures
+    }
+    return report
   }
 }

@@ -1,141 +1,127 @@
 import ArgumentParser
 import Bytes
-import Events
 import Formats
 import Inspect
 import Platform
-import Templates
+import ProxyConfiguration
 
 struct Explain: ParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Show how a log line is read.",
+    abstract: "Show how log lines are read.",
+    usage: "stele explain [--format <format>] [<line> | <file> | -] …",
     discussion: """
-      Prints what each part of the line means: its bytes, its field, its typed value. Where a line does not \
-      fit, a caret shows how far it came. Syslog headers are recognized. Ends with status 3 if any line does \
-      not fit.
+      Prints what each part of a line means: its bytes, its field, its typed value or why there is none. Where a \
+      line does not fit, what still fits is shown, a caret under the place where it stops, what would have had to \
+      stand there, and which shipped formats come further. Syslog headers are recognized. After the lines of a \
+      file comes a summary. Ends with status 3 if any line does not fit.
+
+      An argument is a file if there is one of that name, - is standard input, and anything else is a line. \
+      Without arguments, lines are read from standard input.
 
       EXAMPLES
         tail -n 1 access.log | stele explain
-        stele explain --format haproxy/httplog --failed < haproxy.log
-        stele explain --format 'nginx:$remote_addr\\ $status' '192.0.2.1 200'
+        stele explain --format haproxy/httplog --failed haproxy.log
+        stele explain --summary access.log error.log
+        stele explain --format 'nginx:$remote_addr $status' '192.0.2.1 200'
       """)
 
-  @Option(help: "The lines' format: a name, auto, haproxy:'…', nginx:'…', envoy:'…'.")
+  @Option(help: "The lines' format: a name, auto, haproxy:'…', nginx:'…', envoy:'…', @haproxy.cfg.")
   var format = "auto"
 
   @Flag(help: "Show only lines that do not fit.")
   var failed = false
 
+  @Flag(help: "Show no lines, only the summary.")
+  var summary = false
+
   @Flag(help: "Print one JSON object.")
   var json = false
 
-  @Argument(help: "The line; without it, lines are read from standard input.")
-  var line: String?
+  @Argument(
+    help: ArgumentHelp(
+      "Lines, files, or - for standard input (default: standard input).", valueName: "line or file"))
+  var inputs: [String] = []
+
+  /// Where lines come from.
+  private enum Input {
+    case line(String)
+    case file(ReplayInput)
+  }
 
   func run() throws {
-    var explainer = LineExplainer(try FormatSpec.parse(format), format)
-    var output = try StandardOutput()
-    var lines: [JSONValue] = []
-    func explain(_ bytes: ByteView, _ number: Int?) throws {
-      let explanation = explainer.explain(bytes)
-      if failed, explanation.fits { return }
-      if json {
-        lines.append(explanation.json(number))
-      } else {
-        try output.write(explanation.text(number))
+    let templates = try SourceFormat.read(format) { Platform.Process.environment($0) }.templates
+    let inputs = try (inputs.isEmpty ? ["-"] : inputs).map(Self.input)
+    var run = ExplainRun(
+      explainer: LineExplainer(templates), output: try StandardOutput(),
+      shows: { explanation in !summary && !(failed && explanation.fits) }, isJSON: json)
+    var isMany = false
+    for input in inputs {
+      switch input {
+      case .line(let line): try Array(line.utf8).withView { try run.explain($0, nil, nil) }
+      case .file(let file):
+        isMany = true
+        let name = inputs.count > 1 ? file.name : nil
+        var reader = LineReader(try file.open())
+        while let bytes = try reader.next() { try run.explain(bytes, name, reader.lines) }
       }
     }
-    if let line {
-      try Array(line.utf8).withView { try explain($0, nil) }
-    } else {
-      var reader = LineReader(try StandardStream.input.open())
-      while let bytes = try reader.next() { try explain(bytes, reader.lines) }
+    try run.finish(format, isMany: isMany || summary)
+  }
+
+  private static func input(_ argument: String) throws -> Input {
+    if argument == "-" { return .file(try ReplayInput(argument)) }
+    // No path has these, and a line of a log nearly always has.
+    if argument.contains(where: { $0 == " " || $0 == "\"" }) || argument.utf8.count > 4096 {
+      return .line(argument)
     }
-    if json {
-      let object: JSONValue = [
-        "format": .text(format), "fitting": .number(explainer.fitting), "failing": .number(explainer.failing),
-        "lines": .list(lines),
-      ]
-      try output.write(object.text + "\n")
-    } else if line == nil {
-      try output.write("\(explainer.fitting) lines fit \(format), \(explainer.failing) do not\n")
+    do throws(SystemError) { return .file(try ReplayInput(argument)) } catch {
+      guard error.errno == .noSuchFile else { throw error }
+      StandardError.write("stele: there is no file '\(argument)': it is taken for a line\n")
+      return .line(argument)
     }
-    try output.flush()
-    if explainer.failing > 0 { throw Ending(outcome: .incomplete) }
   }
 }
 
-/// What one line came to.
-struct Explanation {
-  /// One part of a line that fits.
-  struct Part {
-    var range: Range<Int>
-    /// Within how many other parts.
-    var depth: Int
-    /// The field's name, or the load balancer's own.
-    var name: String
-    /// The bytes, safe to show.
-    var text: String
-    /// What they mean; nil for text.
-    var value: String?
+/// Explains line after line, and sums up.
+private struct ExplainRun: ~Copyable {
+  var explainer: LineExplainer
+  var output: StandardOutput
+  let shows: (Explanation) -> Bool
+  let isJSON: Bool
+  private var summary = ExplanationSummary()
+  private var lines: [JSONValue] = []
+
+  init(
+    explainer: consuming LineExplainer, output: consuming StandardOutput,
+    shows: @escaping (Explanation) -> Bool,
+    isJSON: Bool
+  ) {
+    self.explainer = explainer
+    self.output = output
+    self.shows = shows
+    self.isJSON = isJSON
   }
 
-  /// Where a line stopped fitting.
-  struct Failure {
-    var offset: Int
-    /// The line around that place, and the caret below it.
-    var picture: String
-    var text: String
-  }
-
-  /// The templates that fit, the outermost first: a syslog header, the format.
-  var templates: [String] = []
-  var parts: [Part] = []
-  var failure: Failure?
-  var byteCount = 0
-
-  var fits: Bool { failure == nil }
-
-  func text(_ number: Int?) -> String {
-    let name = number.map { "line \($0): " } ?? ""
-    var text = "\(name)\(templates.joined(separator: ", "))"
-    if templates.isEmpty { text += "does not fit" }
-    text += " (\(byteCount) bytes)\n"
-    let nameWidth = parts.map { $0.name.count + 2 * $0.depth }.max() ?? 0
-    let digits = String(byteCount).count
-    for part in parts {
-      let indent = String(repeating: "  ", count: part.depth)
-      text += "  \(padded(part.range.lowerBound, digits))-\(padded(part.range.upperBound, digits))  "
-      text += indent + part.name + String(repeating: " ", count: nameWidth - part.name.count - indent.count)
-      text += "  " + part.text
-      if let value = part.value, value != part.text { text += "  = \(value)" }
-      text += "\n"
+  mutating func explain(_ bytes: ByteView, _ file: String?, _ number: Int?) throws {
+    let explanation = explainer.explain(bytes)
+    let place = number.map { "\(file.map { "\($0), " } ?? "")line \($0)" }
+    summary.add(explanation, place ?? "the line given")
+    guard shows(explanation) else { return }
+    if isJSON {
+      lines.append(explanation.json(file, number))
+    } else {
+      try output.write(explanation.text(place))
     }
-    if let failure { text += failure.picture + "  " + failure.text + "\n" }
-    return text
   }
 
-  private func padded(_ number: Int, _ width: Int) -> String {
-    let digits = String(number)
-    return String(repeating: " ", count: max(0, width - digits.count)) + digits
-  }
-
-  func json(_ number: Int?) -> JSONValue {
-    var members: [JSONValue.Member] = []
-    if let number { members.append(.init("line", .number(number))) }
-    members.append(.init("fits", .flag(fits)))
-    members.append(.init("templates", .list(templates.map { .text($0) })))
-    let parts = parts.map { part -> JSONValue in
-      [
-        "start": .number(part.range.lowerBound), "end": .number(part.range.upperBound),
-        "name": .text(part.name), "text": .text(part.text), "value": .optional(part.value),
-      ]
+  mutating func finish(_ format: String, isMany: Bool) throws {
+    if isJSON {
+      let members = [JSONValue.Member("format", .text(format))] + summary.members
+      try output.write(JSONValue.object(members + [.init("lines", .list(lines))]).text + "\n")
+    } else if isMany {
+      try output.write(summary.text(format))
     }
-    members.append(.init("parts", .list(parts)))
-    if let failure {
-      members.append(.init("offset", .number(failure.offset)))
-      members.append(.init("error", .text(failure.text)))
-    }
-    return .object(members)
+    try output.flush()
+    if summary.failing > 0 { throw Ending(outcome: .incomplete) }
   }
 }

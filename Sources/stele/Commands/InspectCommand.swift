@@ -1,5 +1,7 @@
 import ArgumentParser
 import Inspect
+import Platform
+import SegmentReader
 
 struct InspectCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
@@ -22,6 +24,16 @@ struct InspectCommand: ParsableCommand {
 
   func run() throws {
     let description = try Description(path)
-    try StandardOutput.print(json ? description.json.text + "\n" : description.text)
+    let choices = try formatChoices()
+    if json {
+      return try StandardOutput.print(description.json.adding("formats", choices.json).text + "\n")
+    }
+    try StandardOutput.print(description.text + choices.text)
+  }
+
+  /// What sources with `format: auto` were taken for; nothing where the path is no log.
+  private func formatChoices() throws -> FormatHistory {
+    guard (try? Directory(path)) != nil, let reader = try? LogReader(path) else { return FormatHistory([]) }
+    return FormatHistory(try LogSearch(reader).records("format"))
   }
 }

@@ -6,6 +6,7 @@ import Inspect
 import Intake
 import MerkleLog
 import Platform
+import ProxyConfiguration
 import SegmentWriter
 import Segments
 import Templates
@@ -16,7 +17,7 @@ struct LogReplay {
   private let directory: String
   private let keyPath: String
   private let format: String
-  private let templates: [Template]
+  private let definition: SourceFormat
   private let isStrict: Bool
   private let isJSON: Bool
 
@@ -29,7 +30,8 @@ struct LogReplay {
     keyPath = keyFile ?? LogCreation.defaultKeyPath(directory)
     self.format = format
     // Files hold bare lines, or lines behind the header that a syslog daemon wrote.
-    templates = SyslogHeaders.templates(around: try FormatSpec.parse(format))
+    definition = try SourceFormat.read(format) { Platform.Process.environment($0) }
+    for problem in definition.file?.problems ?? [] { StandardError.write("warning: \(problem)\n") }
     self.isStrict = isStrict
     self.isJSON = isJSON
   }
@@ -44,7 +46,7 @@ struct LogReplay {
     let writer = try LogOpening.open(directory: directory, keyPath: keyPath)
     let firstIndex = writer.tree.size + 1
     let before = storedBytes()
-    let sources = SourceTable([SourceDefinition(name: sourceName, templates: templates, format: format)])
+    let sources = SourceTable([SourceDefinition(sourceName, definition)])
     let pipeline = try Pipeline(writer, sources)
     pipeline.record(declaration)
     let count: Count
@@ -53,11 +55,12 @@ struct LogReplay {
       try pipeline.finish()
       throw error
     }
+    pipeline.settleFormats()
     try pipeline.finish()
     let unparsed = pipeline.counters.unparsed(1)
     let summary = Summary(
       lines: count.lines, bytes: count.bytes, unparsed: unparsed, stored: storedBytes() - before,
-      firstIndex: firstIndex, time: Clock.monotonic() - start)
+      firstIndex: firstIndex, time: Clock.monotonic() - start, format: pipeline.formatEvidence(1))
     if isJSON { try StandardOutput.print(summary.json.text + "\n") } else { report(summary) }
     if isStrict, unparsed > 0 { throw Ending(outcome: .incomplete) }
   }
@@ -116,13 +119,15 @@ struct LogReplay {
     /// Of the first line.
     var firstIndex: UInt64
     var time: Int64
+    var format: FormatEvidence?
 
     var json: JSONValue {
-      [
+      let object: JSONValue = [
         "lines": .number(lines), "bytes": .number(bytes), "unparsed": .number(unparsed),
         "stored_bytes": .number(stored), "first": .number(firstIndex),
         "end": .number(firstIndex + UInt64(lines)), "seconds": .decimal(Double(time) / 1e9, digits: 3),
       ]
+      return object.adding("format", format?.json)
     }
   }
 
@@ -148,6 +153,7 @@ struct LogReplay {
     }
     text +=
       "; \(Quantity.rounded(nanoseconds: summary.time)), \(Quantity.rounded(count: rate)) lines a second\n"
+    if let choice = summary.format?.summary { text += "\(choice)\n" }
     if summary.unparsed > 0 {
       let name = inputs.count == 1 && !inputs[0].isStandardInput ? " < \(inputs[0].path)" : ""
       text +=

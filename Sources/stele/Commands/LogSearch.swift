@@ -84,17 +84,23 @@ struct LogSearch {
     }
   }
 
-  /// Takes the zones from the log's own record of its sources, the latest of each name.
-  mutating func learnZones() throws {
+  /// What Stele itself has written into the log as control entries of a type, oldest first.
+  func records(_ type: String) throws -> [Node] {
     defer { withExtendedLifetime(files) {} }
     let found = Mutex<[UInt8]>([])
     _ = try SearchRun.run(blocks, SearchQuery(entries: .control), output: .raw) { bytes in
       found.withLock { $0 += bytes.array }
     }
-    for line in found.withLock({ $0 }).split(separator: UInt8(ascii: "\n")) {
+    return found.withLock { $0 }.split(separator: UInt8(ascii: "\n")).compactMap { line in
       let text = String(decoding: line, as: UTF8.self)
-      guard text.contains(#""type":"source""#), let node = try? compose(yaml: text),
-        let name = node["name"]?.string, let timezone = node["timezone"]?.string
+      return text.contains(#""type":"\#(type)""#) ? try? compose(yaml: text) : nil
+    }
+  }
+
+  /// Takes the zones from the log's own record of its sources, the latest of each name.
+  mutating func learnZones() throws {
+    for node in try records("source") {
+      guard let name = node["name"]?.string, let timezone = node["timezone"]?.string
       else { continue }
       zones.named[name] = TimeZoneFile.zone(timezone)
     }

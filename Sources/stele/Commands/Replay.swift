@@ -37,7 +37,9 @@ struct Replay: ParsableCommand {
       "Send the lines there: udp://, tcp://, tls://HOST:PORT or unix:///PATH.", valueName: "url"))
   var to: String?
 
-  @Option(help: "The lines' format: a name, auto, none, haproxy:'…', nginx:'…', envoy:'…' (with --into).")
+  @Option(
+    help:
+      "The lines' format: a name, auto, none, haproxy:'…', nginx:'…', envoy:'…', @haproxy.cfg (with --into).")
   var format: String?
 
   @Option(

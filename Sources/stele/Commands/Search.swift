@@ -11,24 +11,32 @@ struct Search: ParsableCommand {
       "stele search <directory> [<expression>] [--since <time>] [--until <time>] [--limit <n>] …",
     discussion: """
       An expression compares event fields, such as http.status, client.ip or dur.active, with values: = != < \
-      <= > >= ~ (regular expression) and `in`; conditions are joined by and, or, not and parentheses. \
+      <= > >= ~ (regular expression), `in` and `is`; conditions are joined by and, or, not and parentheses. \
       Addresses take networks, durations and sizes take units. Without an expression everything is found. \
       Times are those of the events; a time that names no zone is in UTC.
 
       OUTPUT
         table   one line for people
         raw     each message exactly as it was received, and a line feed
-        ndjson  one JSON object a line
+        ndjson  one JSON object a line: Stele's own fields, and why one is null
+        ecs     the same in the Elastic Common Schema
+        otel    the same as OTLP/JSON: what the OpenTelemetry collector's otlpjsonfile reads
+        ocsf    the same in the Open Cybersecurity Schema Framework
+
+      Text that is not UTF-8 has U+FFFD in place of each byte that does not belong, and all its bytes in \
+      base64 beside it; `is` asks why there is no value: null (any reason), dash, empty, not_reached, \
+      absent_in_format or unparsed.
 
       EXAMPLES
         stele search edge 'http.status >= 500 and client.ip in 203.0.113.0/24'
+        stele search edge 'dur.connect is not_reached or parse.status = failed'
         stele search edge 'dur.active > 1s and url.path ~ "^/api/"' --since 1h
         stele search edge --since 2026-11-23T08:00 --until 2026-11-23T09:00 \\
           --output raw > hour.log
         stele search edge --entries control --output raw
       """)
 
-  enum Form: String, CaseIterable, ExpressibleByArgument { case table, raw, ndjson }
+  enum Form: String, CaseIterable, ExpressibleByArgument { case table, raw, ndjson, ecs, otel, ocsf }
 
   @Argument(help: "The log's directory.")
   var directory: String
@@ -51,13 +59,13 @@ struct Search: ParsableCommand {
   @Option(help: ArgumentHelp("The last so many only.", valueName: "n"))
   var last: Int?
 
-  @Option(help: "How entries are printed: table, raw or ndjson.")
+  @Option(help: "How entries are printed: table, raw, ndjson, ecs, otel or ocsf.")
   var output = Form.table
 
   @Option(help: "Which entries are looked at: received (messages), control (Stele's own) or all.")
   var entries = SearchQuery.Entries.received
 
-  @Flag(help: "With ndjson, the message's bytes too.")
+  @Flag(help: "With ndjson, ecs, otel or ocsf: the message's bytes too.")
   var withRaw = false
 
   @Option(
@@ -70,8 +78,8 @@ struct Search: ParsableCommand {
     if (limit ?? 1) < 1 || (last ?? 1) < 1 {
       throw ValidationError("the number of entries must be at least 1")
     }
-    if withRaw, output != .ndjson {
-      throw ValidationError("--with-raw says something with --output ndjson only")
+    if withRaw, output == .table || output == .raw {
+      throw ValidationError("--with-raw says something with --output ndjson, ecs, otel and ocsf only")
     }
   }
 
@@ -97,7 +105,10 @@ struct Search: ParsableCommand {
       switch output {
       case .table: .table
       case .raw: .raw
-      case .ndjson: .ndjson(nullReasons: false, raw: withRaw)
+      case .ndjson: .json(.own, raw: withRaw)
+      case .ecs: .json(.ecs, raw: withRaw)
+      case .otel: .json(.otlp, raw: withRaw)
+      case .ocsf: .json(.ocsf, raw: withRaw)
       }
     let wanted: SearchRun.Limit = limit.map { .first($0) } ?? last.map { .last($0) } ?? .none
     let damaged = try search.run(query, wanted, form)

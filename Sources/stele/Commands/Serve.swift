@@ -1,5 +1,6 @@
 import ArgumentParser
 import Collector
+import Intake
 import Logging
 import Platform
 import ServiceLifecycle
@@ -45,13 +46,20 @@ struct Serve: AsyncParsableCommand {
     let plan = try DaemonPlan(try settings())
     let (failures, failed) = AsyncStream.makeStream(of: Void.self)
     let daemon = try Daemon(
-      plan, notice: { logger.warning("\($0)") },
+      plan, notice: { logger.warning("\($0)") }, chosen: { logger.info("\($0)") },
       failed: { error in
         logger.critical("\(error)")
         failed.yield()
       })
     let service = DaemonService(daemon: daemon, failures: failures, logger: logger)
     var services: [any Service] = [service]
+    for input in plan.inputs {
+      for problem in input.formats?.problems ?? [] {
+        logger.warning("source \(input.source.name): \(problem)")
+      }
+    }
+    let watch = FormatWatch(daemon: daemon, plan: plan, logger: logger)
+    if !watch.isIdle { services.append(watch) }
     if statusJson { services.append(StatusReport(daemon: daemon, directory: plan.directory)) }
     var configuration = ServiceGroupConfiguration(
       services: services.map { ServiceGroupConfiguration.ServiceConfiguration(service: $0) },
@@ -85,7 +93,7 @@ struct QuickStart: ParsableArguments {
     help: "Where to receive: udp://, tcp://, tls://HOST:PORT, unix:///PATH. May be given several times.")
   var listen: [String] = []
 
-  @Option(help: "The format of all sources: a name, auto, haproxy:'…', nginx:'…', envoy:'…'.")
+  @Option(help: "The format of all sources: a name, auto, haproxy:'…', nginx:'…', envoy:'…', @haproxy.cfg.")
   var format = "auto"
 
   @Option(
@@ -108,6 +116,14 @@ struct QuickStart: ParsableArguments {
     var settings = Settings(directory: directory, logKey: keyFile)
     for url in listen {
       let endpoint = try Endpoint(url)
+      if endpoint.scheme == .tls, certificate == nil || key == nil {
+        throw ValidationError("\(url) needs a certificate and its key: --certificate FILE --key FILE")
+      }
+      if endpoint.scheme == .tls, clientCa == nil, clientCertificate ?? .required != .none {
+        throw ValidationError(
+          "\(url) asks for client certificates, which needs --client-ca FILE; "
+            + "--client-certificate none lets anybody send")
+      }
       var name = SourceSettings.name(for: endpoint)
       if settings.sources.contains(where: { $0.name == name }) { name += "-\(settings.sources.count + 1)" }
       var source = SourceSettings(name: name, listen: endpoint)

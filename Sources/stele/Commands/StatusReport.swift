@@ -24,13 +24,12 @@ struct StatusReport: Service {
   static func print(_ daemon: Daemon, _ directory: String) {
     let status = daemon.status
     let sources = status.inputs.map { input in
-      JSONValue.Member(
-        input.name,
-        [
-          "listen": .text(input.url), "received": .number(input.counters.messages),
-          "unparsed": .number(input.unparsed), "lost": .number(input.counters.kernelDrops),
-          "connections": .number(input.counters.connectionsOpen),
-        ])
+      let object: JSONValue = [
+        "listen": .text(input.url), "received": .number(input.counters.messages),
+        "unparsed": .number(input.unparsed), "lost": .number(input.counters.kernelDrops),
+        "connections": .number(input.counters.connectionsOpen),
+      ]
+      return JSONValue.Member(input.name, object.adding("format", input.format?.json))
     }
     let object: JSONValue = [
       "durable": .number(status.durableIndex), "checkpoint": .number(checkpointSize(directory)),

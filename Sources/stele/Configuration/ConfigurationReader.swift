@@ -46,6 +46,9 @@ struct ConfigurationValue {
     }
   }
 
+  /// Whether it is a group of keys.
+  var isGroup: Bool { node.mapping != nil }
+
   /// A text, as it stands.
   func text() throws(ConfigurationError) -> String {
     guard case .scalar(let scalar) = node else { throw error("\(name) must be a text, not \(kind)") }

@@ -2,9 +2,11 @@ import Collector
 import Formats
 import Intake
 import Platform
+import ProxyConfiguration
 import SegmentWriter
 import Syslog
 import TLS
+import Templates
 
 extension DaemonPlan {
   /// Opens what the settings name: formats, host names, certificates.
@@ -17,6 +19,44 @@ extension DaemonPlan {
     for (index, source) in settings.sources.enumerated() {
       inputs.append(try Input(source, id: UInt32(index + 1)))
     }
+  }
+}
+
+extension SourceDefinition {
+  /// A source whose messages have a format behind any syslog header, and behind those of `previous` if they
+  /// do not fit: a load balancer that has been reconfigured ends old connections with the old formats.
+  init(_ name: String, _ format: SourceFormat, previous: [Template] = []) {
+    let body = format.templates.including(previous)
+    self.init(
+      name: name, templates: SyslogHeaders.templates(around: body), format: format.text,
+      candidates: format.text == "auto" ? body.map(\.name) : nil)
+    groups = format.groups.map {
+      TagGroup(tag: $0.tag, templates: SyslogHeaders.templates(around: $0.templates.including(previous)))
+    }
+    lengths = format.lengths
+    isOrdered = format.file != nil
+  }
+}
+
+extension [Template] {
+  /// These, and behind them those of `others` that are not among them, as many as one source can try.
+  fileprivate func including(_ others: [Template]) -> [Template] {
+    let known = Set(self)
+    return self
+      + others.filter { !known.contains($0) }.prefix(Swift.max(0, SourceFormat.templateLimit - count))
+  }
+}
+
+extension FormatChange {
+  /// What `file` says, in place of `old`.
+  init(_ source: String, _ file: ProxyFile, replacing old: [ProxyFormat]) {
+    self.init(
+      source: source, path: file.path, sha256: file.files.first?.sha256, old: Self.list(old),
+      new: Self.list(file.formats), problems: file.problems.map(\.description))
+  }
+
+  static func list(_ formats: [ProxyFormat]) -> [Format] {
+    formats.map { Format(name: $0.name, string: $0.string) }
   }
 }
 
@@ -34,10 +74,9 @@ extension DaemonPlan.Input {
     source.expectsPriority = settings.framing == .auto
     source.messageLimit = settings.messageLimit
     source.receiveBuffer = settings.receiveBuffer
-    let body = try FormatSpec.parse(settings.format)
-    let definition = SourceDefinition(
-      name: settings.name, templates: SyslogHeaders.templates(around: body), format: settings.format)
-    self.init(source, definition, timezone: settings.timezone)
+    let format = try SourceFormat.read(settings.format) { Platform.Process.environment($0) }
+    self.init(source, SourceDefinition(settings.name, format), timezone: settings.timezone)
+    if let file = format.file { formats = FormatChange(settings.name, file, replacing: []) }
   }
 
   private static func endpoint(_ settings: SourceSettings) throws -> Source.Endpoint {

@@ -3,6 +3,7 @@ import Events
 import Formats
 import Intake
 import Platform
+import ProxyConfiguration
 import Syslog
 import TLS
 
@@ -71,12 +72,12 @@ extension SourceSettings {
     "name", "listen", "format", "timezone", "certificate", "key", "client_ca", "client_certificate",
     "framing",
     "max_message", "receive_buffer", "sockets", "file", "from",
+    "test", "tests",
   ]
 
   /// Keys of the design that this version does not have, and what to do instead.
   private static let unavailable = [
-    "file": "replay the file instead: stele replay FILE --into DIRECTORY",
-    "from": "give the format itself: format: haproxy:'…' or nginx:'…' or envoy:'…'",
+    "file": "replay the file instead: stele replay FILE --into DIRECTORY"
   ]
 
   init(_ group: ConfigurationGroup, _ paths: PathBase) throws(ConfigurationError) {
@@ -91,9 +92,24 @@ extension SourceSettings {
     do throws(Endpoint.Invalid) { endpoint = try Endpoint(url) } catch { throw listen.error("\(error)") }
     self.init(name: try Self.name(try group.required("name")), listen: endpoint)
     if let value = group["format"] { format = try Self.format(value) }
+    if let value = group["from"] {
+      if let key = group.key("format") {
+        throw key.error("'format' and 'from' exclude each other; remove one")
+      }
+      format = try Self.from(value, paths)
+    }
     if let value = group["timezone"] { timezone = try Self.timezone(value) }
     try readTransport(group)
     try readTLS(group, paths)
+    try readTests(group)
+  }
+
+  /// `test:`, or `tests:` as well, for both read naturally.
+  private mutating func readTests(_ group: ConfigurationGroup) throws(ConfigurationError) {
+    if group["test"] != nil, let key = group.key("tests") {
+      throw key.error("'test' and 'tests' are the same; write all tests under one of them")
+    }
+    for item in try (group["test"] ?? group["tests"])?.list() ?? [] { tests.append(try SourceTest(item)) }
   }
 
   private static func name(_ value: ConfigurationValue) throws(ConfigurationError) -> String {
@@ -107,10 +123,27 @@ extension SourceSettings {
 
   private static func format(_ value: ConfigurationValue) throws(ConfigurationError) -> String {
     let text = try value.text()
-    do throws(FormatError) { _ = try FormatSpec.parse(text) } catch {
-      throw value.error("\(value.name):\n\(error)")
-    }
+    do { _ = try SourceFormat.read(text) } catch { throw value.error("\(value.name):\n\(error)") }
     return text
+  }
+
+  /// `from: PATH`, or `from: {haproxy: PATH}` where the file does not tell whose it is.
+  private static func from(_ value: ConfigurationValue, _ paths: PathBase) throws(ConfigurationError)
+    -> String
+  {
+    var reference: ProxyReference
+    if value.isGroup {
+      let group = try value.group(ProxyKind.allCases.map(\.rawValue))
+      let kinds = ProxyKind.allCases.filter { group[$0.rawValue] != nil }
+      guard kinds.count == 1, let path = try group[kinds[0].rawValue]?.text() else {
+        throw value.error("\(value.name) must name one file: {haproxy: /etc/haproxy/haproxy.cfg}")
+      }
+      reference = ProxyReference(path: paths.resolve(path), kind: kinds[0])
+    } else {
+      reference = ProxyReference(path: paths.resolve(try value.text()))
+    }
+    do { _ = try SourceFormat.read(reference.text) } catch { throw value.error("\(value.name): \(error)") }
+    return reference.text
   }
 
   private static func timezone(_ value: ConfigurationValue) throws(ConfigurationError) -> String {

@@ -39,6 +39,8 @@ struct SourceSettings: Equatable, Sendable {
   var receiveBuffer = Intake.Limits.receiveBuffer
   /// UDP sockets that share the address.
   var sockets = 1
+  /// Lines, and what they must mean; run by `stele config check`.
+  var tests: [SourceTest] = []
 
   init(name: String, listen: Endpoint) {
     self.name = name
