@@ -12,7 +12,9 @@ struct Lines: ~Copyable {
   /// At most `limit` bytes of a file, whole lines only.
   init(file path: String, limit: Int) throws(SystemError) {
     let file = try MappedFile(path)
-    let end = file.count <= limit ? file.count : file.view.prefix(limit).findLast(10, before: limit).map { $0 + 1 } ?? 0
+    let end =
+      file.count <= limit
+      ? file.count : file.view.prefix(limit).findLast(10, before: limit).map { $0 + 1 } ?? 0
     self.init(ByteBuffer(file.view.prefix(end)))
   }
 
@@ -40,7 +42,8 @@ struct Lines: ~Copyable {
   }
 }
 
-/// Makes lines whose fields are as skewed as those of real traffic: few addresses, paths and agents make most of it.
+/// Makes lines whose fields are as skewed as those of real traffic: few addresses, paths and agents make most
+/// of it.
 private struct LineSource {
   private var state: UInt64 = 1
 
@@ -70,25 +73,30 @@ private struct LineSource {
   }
   private mutating func request() -> String {
     let method = ["GET", "GET", "GET", "POST", "HEAD"][below(5)]
-    let target = ["/products/\(skewed(20_000))", "/search?q=shoes&page=\(skewed(30))", "/api/v1/sessions", "/"][below(4)]
+    let target = [
+      "/products/\(skewed(20_000))", "/search?q=shoes&page=\(skewed(30))", "/api/v1/sessions", "/",
+    ][below(4)]
     return "\(method) \(target) HTTP/\(["1.1", "2.0"][below(2)])"
   }
   private mutating func agent() -> String {
     let version = 90 + skewed(40)
-    return "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/\(version).0.0.0 Safari/537.36"
+    return
+      "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/\(version).0.0.0 Safari/537.36"
   }
   private mutating func status() -> Int { [200, 200, 200, 200, 304, 404, 302, 500][below(8)] }
 
   mutating func nginx(_ number: Int) -> String {
     let referrer = ["-", "https://www.example.com/"][below(2)]
-    return "\(address()) - - [\(stamp(number)) +0000] \"\(request())\" \(status()) \(skewed(80_000)) \"\(referrer)\" \"\(agent())\""
+    return
+      "\(address()) - - [\(stamp(number)) +0000] \"\(request())\" \(status()) \(skewed(80_000)) \"\(referrer)\" \"\(agent())\""
   }
 
   mutating func haproxy(_ number: Int) -> String {
     let size = skewed(60_000), total = skewed(400)
     let id = "\(hex(8))-\(hex(4))-4\(hex(3))-9\(hex(3))-\(hex(12))"
     let milliseconds = String(1000 + number / 2 % 1000).dropFirst()
-    return "\(address()):\(1024 + below(60_000)) [\(stamp(number)).\(milliseconds)] fe_https~ be_app/srv\(10 + below(8)) "
+    return
+      "\(address()):\(1024 + below(60_000)) [\(stamp(number)).\(milliseconds)] fe_https~ be_app/srv\(10 + below(8)) "
       + "0/\(skewed(3))/\(skewed(3))/\(total)/\(total + skewed(3)) \(status()) \(size + 280) - - ---- "
       + "\(300 + below(200))/\(290 + below(200))/\(below(90))/\(below(20))/0 0/0 "
       + "{www.example.com|\(agent())||\(id)} {text/html|\(size)} \"\(request())\""

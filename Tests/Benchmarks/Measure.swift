@@ -15,7 +15,8 @@ struct Measurement {
 struct Meter {
   private let counter = benchmark_open_instruction_counter()
 
-  /// Runs `body` several times and keeps the fastest: on a shared machine the others tell about the neighbours.
+  /// Runs `body` several times and keeps the fastest: on a shared machine the others tell about the
+  /// neighbours.
   func best(of runs: Int, _ body: () throws -> Void) rethrows -> Measurement {
     var best = Measurement()
     for _ in 0..<runs {
@@ -52,11 +53,16 @@ struct Report {
   let byteCount: Int
 
   func head() {
-    print("\(Self.pad("stage", 30, left: true))  ns/event     MB/s  events/s  instr/ev  allocs/ev  ratio to yardstick")
+    print(
+      "\(Self.pad("stage", 30, left: true))  ns/event     MB/s  events/s  instr/ev  allocs/ev  ratio to yardstick"
+    )
   }
 
   /// Prints a stage. A ratio above 1 is slower than its yardstick.
-  func line(_ name: String, _ taken: Measurement, against yardstick: (name: String, seconds: Double)? = nil, wall: Bool = false) {
+  func line(
+    _ name: String, _ taken: Measurement, against yardstick: (name: String, seconds: Double)? = nil,
+    wall: Bool = false
+  ) {
     let seconds = wall ? taken.wall : taken.processor
     let events = Double(eventCount)
     let instructions = taken.instructions.map { String(Int(Double($0) / events)) } ?? "n/a"
@@ -64,7 +70,8 @@ struct Report {
     let ratio = yardstick.map { "\(Self.fixed(seconds / $0.seconds, 2)) x \($0.name)" } ?? ""
     print(
       Self.pad(name, 30, left: true), Self.pad(Self.fixed(seconds * 1e9 / events, 1), 9),
-      Self.pad(Self.fixed(Double(byteCount) / seconds / 1e6, 0), 8), Self.pad(String(Int(events / seconds)), 9),
+      Self.pad(Self.fixed(Double(byteCount) / seconds / 1e6, 0), 8),
+      Self.pad(String(Int(events / seconds)), 9),
       Self.pad(instructions, 9), Self.pad(allocations, 10), " \(ratio)")
   }
 

@@ -49,7 +49,9 @@ struct Stages: ~Copyable {
     while index < lines.count {
       let start = Meter.now(CLOCK_PROCESS_CPUTIME_ID)
       envelope.withView { envelope in
-        while index < lines.count, builder.count < Limits.blockEntries, builder.rawByteCount < Limits.blockRawBytes {
+        while index < lines.count, builder.count < Limits.blockEntries,
+          builder.rawByteCount < Limits.blockRawBytes
+        {
           let line = lines[index]
           matcher.match(line, list: 0, into: &result)
           matched += result.node >= 0 ? 1 : 0
@@ -77,7 +79,8 @@ struct Stages: ~Copyable {
       let first = index
       try envelope.withView { envelope in
         while index < lines.count, leaves.count < Limits.blockEntries {
-          leaves.append(try hasher.leaf(index: UInt64(index), metadata, envelope: envelope, raw: lines[index]))
+          leaves.append(
+            try hasher.leaf(index: UInt64(index), metadata, envelope: envelope, raw: lines[index]))
           index += 1
         }
       }
@@ -142,7 +145,9 @@ struct Stages: ~Copyable {
     guard let (payload, contents) = blocks.first else { return [] }
     return try payload.withView { view in
       let block = try DecodedBlock(view, count: contents.count, rawByteCount: contents.rawByteCount)
-      return block.columnSizes.map { ($0.name, Double($0.values) / Double(block.count), Double($0.filter) / Double(block.count)) }
+      return block.columnSizes.map {
+        ($0.name, Double($0.values) / Double(block.count), Double($0.filter) / Double(block.count))
+      }
     }
   }
 }

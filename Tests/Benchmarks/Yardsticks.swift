@@ -17,7 +17,8 @@ struct Yardsticks {
     unsafe getrusage(-1, &after)
     var taken = Measurement()
     taken.wall = Meter.now(CLOCK_MONOTONIC) - start
-    taken.processor = seconds(after.ru_utime) + seconds(after.ru_stime) - seconds(before.ru_utime) - seconds(before.ru_stime)
+    taken.processor =
+      seconds(after.ru_utime) + seconds(after.ru_stime) - seconds(before.ru_utime) - seconds(before.ru_stime)
     return taken
   }
 
@@ -32,7 +33,9 @@ struct Yardsticks {
     var pointers = unsafe arguments.map { unsafe strdup($0) } + [nil]
     defer { for index in unsafe pointers.indices { unsafe free(pointers[index]) } }
     var child: pid_t = 0
-    guard unsafe posix_spawnp(&child, arguments[0], &actions, nil, &pointers, environ) == 0 else { return nil }
+    guard unsafe posix_spawnp(&child, arguments[0], &actions, nil, &pointers, environ) == 0 else {
+      return nil
+    }
     var status: Int32 = 0
     guard unsafe waitpid(child, &status, 0) == child else { return nil }
     return status >> 8 & 0xFF

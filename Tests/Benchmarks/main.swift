@@ -8,8 +8,8 @@ import Platform
 ///
 ///     benchmarks [--format NAME] [--columns] [--only STAGE] [--limit MIB] [FILE]
 ///
-/// Without a file 200,000 lines are made. Times are processor time, the best of several runs; instructions are counted
-/// where the machine lets them be.
+/// Without a file 200,000 lines are made. Times are processor time, the best of several runs; instructions
+/// are counted where the machine lets them be.
 struct Options {
   var format = "nginx/combined"
   var file: String?
@@ -37,7 +37,9 @@ struct Options {
 
 func run(_ options: Options) throws {
   let templates = try ShippedFormats.named(options.format)
-  let lines = try options.file.map { file in try Lines(file: file, limit: options.limit) } ?? Lines(made: 200_000, options.format)
+  let lines =
+    try options.file.map { file in try Lines(file: file, limit: options.limit) }
+    ?? Lines(made: 200_000, options.format)
   let copy = "/tmp/stele-benchmark-\(getpid()).log"
   try write(lines.text.view, to: copy)
   defer { unsafe _ = unlink(copy) }
@@ -51,7 +53,9 @@ func run(_ options: Options) throws {
   if options.only == nil || options.only == "replay" { replay(options, report, yardsticks) }
   if options.showsColumns {
     for column in try stages.columnSizes() {
-      print(Report.pad(column.name, 50, left: true), Report.fixed(column.values, 4), "+", Report.fixed(column.filter, 4))
+      print(
+        Report.pad(column.name, 50, left: true), Report.fixed(column.values, 4), "+",
+        Report.fixed(column.filter, 4))
     }
   }
 }
@@ -64,7 +68,9 @@ func measure(
   let copied = ("memcpy", yardsticks.copy(stages.lines.text.view, meter))
   let sha256 = ("sha256sum", yardsticks.run(["sha256sum", yardsticks.path])?.processor ?? .nan)
   let lz4 = ("lz4 -1", yardsticks.run(["lz4", "-1", "-q", "-c", yardsticks.path])?.processor ?? .nan)
-  if options.wants("frame") { report.line("framing", meter.best(of: 3) { _ = stages.frame() }, against: scan) }
+  if options.wants("frame") {
+    report.line("framing", meter.best(of: 3) { _ = stages.frame() }, against: scan)
+  }
   if options.wants("match") { report.line("match", meter.best(of: 5) { stages.match() }, against: copied) }
   var append = Double.infinity, encode = Double.infinity
   let built = meter.best(of: 3) {
@@ -77,13 +83,17 @@ func measure(
     report.line("  of which match, columns", Measurement(wall: append, processor: append), against: lz4)
     report.line("  of which encode", Measurement(wall: encode, processor: encode), against: lz4)
   }
-  if options.wants("lz4") { report.line("LZ4 of the text", meter.best(of: 3) { _ = stages.compress() }, against: lz4) }
+  if options.wants("lz4") {
+    report.line("LZ4 of the text", meter.best(of: 3) { _ = stages.compress() }, against: lz4)
+  }
   if options.wants("hash") {
-    report.line("commitment, leaf, node hash", try meter.best(of: 3) { try stages.hash(seed) }, against: sha256)
+    report.line(
+      "commitment, leaf, node hash", try meter.best(of: 3) { try stages.hash(seed) }, against: sha256)
   }
   if options.wants("print") {
     var isSame = true
-    report.line("decode, print", try meter.best(of: 3) { isSame = try stages.printRows() && isSame }, against: sha256)
+    report.line(
+      "decode, print", try meter.best(of: 3) { isSame = try stages.printRows() && isSame }, against: sha256)
     if !isSame { print("PRINTED LINES DIFFER") }
   }
   if options.wants("verify") {
@@ -91,23 +101,32 @@ func measure(
   }
   if options.wants("size") {
     let stored = stages.blocks.reduce(0) { $0 + $1.payload.count }
-    print("stored \(Report.fixed(Double(stored) / Double(report.eventCount), 2)) B a line, \(stages.matched) lines parsed")
+    print(
+      "stored \(Report.fixed(Double(stored) / Double(report.eventCount), 2)) B a line, \(stages.matched) lines parsed"
+    )
   }
 }
 
 /// Replays the lines into a log with the program beside this one, if it was built.
 func replay(_ options: Options, _ report: Report, _ yardsticks: Yardsticks) {
-  let program = CommandLine.arguments[0].split(separator: "/", omittingEmptySubsequences: false).dropLast().joined(separator: "/") + "/stele"
+  let program =
+    CommandLine.arguments[0].split(separator: "/", omittingEmptySubsequences: false).dropLast().joined(
+      separator: "/") + "/stele"
   let log = yardsticks.path + ".stele"
   defer { _ = yardsticks.run(["rm", "-rf", log, log + ".key"]) }
   guard yardsticks.run([program, "init", log, "--origin", "benchmark.example/log"]) != nil else {
     return print("replay: not measured, \(program) could not be run")
   }
-  guard let lz4 = yardsticks.run(["lz4", "-1", "-q", "-c", yardsticks.path]), let sha256 = yardsticks.run(["sha256sum", yardsticks.path])
+  guard let lz4 = yardsticks.run(["lz4", "-1", "-q", "-c", yardsticks.path]),
+    let sha256 = yardsticks.run(["sha256sum", yardsticks.path])
   else { return print("replay: not measured, lz4 or sha256sum is missing") }
-  guard let taken = yardsticks.run([program, "replay", yardsticks.path, "--into", log, "--format", options.format])
+  guard
+    let taken = yardsticks.run([
+      program, "replay", yardsticks.path, "--into", log, "--format", options.format,
+    ])
   else { return print("replay: failed") }
-  report.line("replay, wall time", taken, against: ("lz4 -1, then sha256sum", lz4.wall + sha256.wall), wall: true)
+  report.line(
+    "replay, wall time", taken, against: ("lz4 -1, then sha256sum", lz4.wall + sha256.wall), wall: true)
   report.line("replay, processor time", taken)
   if let taken = yardsticks.run([program, "verify", log]) {
     report.line("verify, wall time", taken, against: ("sha256sum", sha256.wall), wall: true)
@@ -116,11 +135,15 @@ func replay(_ options: Options, _ report: Report, _ yardsticks: Yardsticks) {
 
 func write(_ bytes: ByteView, to path: String) throws {
   let descriptor = unsafe open(path, O_WRONLY | O_CREAT | O_TRUNC, 0o600)
-  guard descriptor >= 0 else { throw SystemError(operation: "open", path: path, errno: Errno(rawValue: errno)) }
+  guard descriptor >= 0 else {
+    throw SystemError(operation: "open", path: path, errno: Errno(rawValue: errno))
+  }
   defer { _ = close(descriptor) }
   var offset = 0
   while offset < bytes.count {
-    let written = unsafe bytes.dropFirst(offset).withUnsafeBytes { unsafe Glibc.write(descriptor, $0.baseAddress, $0.count) }
+    let written = unsafe bytes.dropFirst(offset).withUnsafeBytes {
+      unsafe Glibc.write(descriptor, $0.baseAddress, $0.count)
+    }
     if written <= 0 { throw SystemError(operation: "write", path: path, errno: Errno(rawValue: errno)) }
     offset += written
   }

@@ -18,7 +18,10 @@ import Testing
     for round in 0..<Self.kills {
       let daemon = try Program(
         Program.stele,
-        ["serve", "--log", log, "--listen", "tcp://127.0.0.1:0", "--format", "nginx/combined", "--status-json"])
+        [
+          "serve", "--log", log, "--listen", "tcp://127.0.0.1:0", "--format", "nginx/combined",
+          "--status-json",
+        ])
       guard let port = Self.port(of: daemon) else {
         Issue.record("round \(round): \(daemon.errors)")
         return
@@ -35,7 +38,8 @@ import Testing
       close(socket)
       #expect(durable >= durableBefore, "round \(round)")
       let verified = try Program.run(Program.stele, ["verify", log, "--json"])
-      #expect(verified.status == 0, "round \(round), killed after \(delay) s: \(verified.text)\(verified.errors)")
+      #expect(
+        verified.status == 0, "round \(round), killed after \(delay) s: \(verified.text)\(verified.errors)")
       let entries = Self.integer("entries", in: verified.text) ?? 0
       #expect(entries >= durable, "round \(round): \(durable) entries were durable, \(entries) are here")
       durableBefore = durable
@@ -81,7 +85,10 @@ import Testing
 
   private static func durable(_ daemon: Program) -> Int? {
     let text = String(decoding: daemon.output, as: UTF8.self)
-    guard let line = text.split(separator: "\n", omittingEmptySubsequences: true).last(where: { $0.hasSuffix("}") })
+    guard
+      let line = text.split(separator: "\n", omittingEmptySubsequences: true).last(where: {
+        $0.hasSuffix("}")
+      })
     else { return nil }
     return integer("durable", in: String(line))
   }
@@ -101,7 +108,9 @@ import Testing
     address.sin_addr.s_addr = unsafe inet_addr("127.0.0.1")
     let size = socklen_t(MemoryLayout<sockaddr_in>.size)
     let result = unsafe withUnsafePointer(to: &address) { pointer in
-      unsafe pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { unsafe Glibc.connect(socket, $0, size) }
+      unsafe pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+        unsafe Glibc.connect(socket, $0, size)
+      }
     }
     return result == 0 ? socket : nil
   }

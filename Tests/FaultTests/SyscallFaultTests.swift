@@ -1,9 +1,9 @@
 import TestSupport
 import Testing
 
-/// The built program under strace: each write, sync and rename of a replay fails once, in turn, with ENOSPC and with
-/// EIO, or is the last thing that the process does. Afterwards the log is intact, nothing that was signed is missing,
-/// and the same replay, run again, completes it.
+/// The built program under strace: each write, sync and rename of a replay fails once, in turn, with ENOSPC
+/// and with EIO, or is the last thing that the process does. Afterwards the log is intact, nothing that was
+/// signed is missing, and the same replay, run again, completes it.
 @Suite(.serialized, .enabled(if: Program.find("strace") != nil, "install strace"))
 struct SyscallFaultTests {
   private static let lines = (0..<40).map {
@@ -17,7 +17,8 @@ struct SyscallFaultTests {
     directory = try TemporaryDirectory()
     strace = try #require(Program.find("strace"))
     try directory.write("lines", Array((Self.lines.joined(separator: "\n") + "\n").utf8))
-    let made = try Program.run(Program.stele, ["init", directory.file("base"), "--origin", "test.example/faults"])
+    let made = try Program.run(
+      Program.stele, ["init", directory.file("base"), "--origin", "test.example/faults"])
     try #require(made.status == 0, "\(made.errors)")
     // The second start has a segment before it.
     try #require(try replay("base").status == 0)
@@ -25,7 +26,8 @@ struct SyscallFaultTests {
 
   private func replay(_ log: String, under injection: [String] = []) throws -> Program.Result {
     let arguments = [
-      "replay", directory.file("lines"), "--into", directory.file(log), "--key-file", directory.file("base.key"),
+      "replay", directory.file("lines"), "--into", directory.file(log), "--key-file",
+      directory.file("base.key"),
       "--format", "nginx/combined",
     ]
     if injection.isEmpty { return try Program.run(Program.stele, arguments) }
@@ -39,7 +41,9 @@ struct SyscallFaultTests {
     try #require(found.status == 0, "\(found.errors)")
     let expected = Self.lines.joined(separator: "\n") + "\n"
     let text = found.text
-    #expect(text == String(repeating: expected, count: text.utf8.count / expected.utf8.count) + expected.prefix(text.utf8.count % expected.utf8.count))
+    #expect(
+      text == String(repeating: expected, count: text.utf8.count / expected.utf8.count)
+        + expected.prefix(text.utf8.count % expected.utf8.count))
     return text.split(separator: "\n").count
   }
 
@@ -48,7 +52,8 @@ struct SyscallFaultTests {
     var hits = 0
     for occurrence in 1...200 {
       try directory.copy("base", to: "log")
-      let run = try replay("log", under: ["-e", "trace=\(call)", "-e", "inject=\(call):\(fault):when=\(occurrence)"])
+      let run = try replay(
+        "log", under: ["-e", "trace=\(call)", "-e", "inject=\(call):\(fault):when=\(occurrence)"])
       let place = "\(call) \(fault) at \(occurrence)"
       if run.status == 0 {
         // Not reached, or of a file that is only a cache.
@@ -80,16 +85,20 @@ struct SyscallFaultTests {
   @Test(arguments: ["pwrite64", "fdatasync", "fsync", "renameat"])
   func killedAtEach(_ call: String) throws { try failEach(call, "signal=KILL") }
 
-  /// A writer that is killed may leave blocks that only the page cache has. The next one must sync them before it
-  /// signs a checkpoint over them, or a power loss would take what was signed.
+  /// A writer that is killed may leave blocks that only the page cache has. The next one must sync them
+  /// before it signs a checkpoint over them, or a power loss would take what was signed.
   @Test func whatAKilledWriterLeftIsSyncedBeforeItIsSigned() throws {
     // Killed as it is to sync its first block.
-    let killed = try replay("base", under: ["-e", "trace=fdatasync", "-e", "inject=fdatasync:signal=KILL:when=1"])
+    let killed = try replay(
+      "base", under: ["-e", "trace=fdatasync", "-e", "inject=fdatasync:signal=KILL:when=1"])
     try #require(killed.status != 0)
     let trace = directory.file("trace")
     let run = try Program.run(
       strace,
-      ["-f", "-y", "-qq", "-o", trace, "-e", "trace=fsync,fdatasync,renameat", Program.stele, "seal", directory.file("base")],
+      [
+        "-f", "-y", "-qq", "-o", trace, "-e", "trace=fsync,fdatasync,renameat", Program.stele, "seal",
+        directory.file("base"),
+      ],
       environment: ["SWIFT_BACKTRACE": "enable=no"])
     try #require(run.status == 0, "\(run.errors)")
     let lines = try String(decoding: directory.read("trace"), as: UTF8.self).split(separator: "\n")

@@ -40,7 +40,9 @@ extension Fuzzer {
         Set(template.slots.map(\.name)).count == template.slots.count,
         "two slots of one name: \(template.name)")
       require(
-        template.literals.dropFirst().dropLast().allSatisfy { !$0.isEmpty },
+        zip(template.slots, template.literals.dropFirst()).dropLast().allSatisfy { slot, literal in
+          !literal.isEmpty || slot.syntax == .optional || slot.syntax == .item
+        },
         "nothing between two slots: \(template.name)")
     }
     _ = Matcher([SyslogHeaders.templates(around: templates)])

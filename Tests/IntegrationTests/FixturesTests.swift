@@ -17,6 +17,7 @@ import Testing
     "haproxy/rfc3164.log": ("auto", true),
     "haproxy/rfc5424.log": ("auto", true),
     "haproxy/nasty.log": ("auto", true),
+    "haproxy/states.log": ("haproxy/httplog", false),
     "nginx/combined.log": ("nginx/combined", false),
     "nginx/main.log": ("nginx/main", false),
     "nginx/custom.log": ("nginx:'\(NginxFormats.custom)'", false),

@@ -146,7 +146,7 @@ import Testing
       let context = "\(source): \(call.name)"
       let found = events.filter { event in
         event.number("client.port") == Int(call.answer.port) && event.text("lb.frontend") == call.frontend
-          && (call.method == nil || call.name == "cut" || event.text("url.target") == logged(call.target))
+          && (call.method == nil || call.name == "cut" || event.text("url.target") == call.target)
       }
       #expect(found.count == 1, "\(context): \(found.count) times")
       if let event = found.first { check(call, event, context) }
@@ -186,40 +186,30 @@ import Testing
     #expect(time >= call.answer.start - 20_000_000 && time <= call.answer.end + 20_000_000, "\(context)")
   }
 
-  /// As HAProxy writes a target between quotes.
-  private func logged(_ target: String) -> String {
-    target.utf8.reduce(into: "") { text, byte in
-      if (32...126).contains(byte), byte != 34, byte != 35 {
-        text.unicodeScalars.append(Unicode.Scalar(byte))
-      } else {
-        text += "#" + (byte < 16 ? "0" : "") + String(byte, radix: 16, uppercase: true)
-      }
-    }
-  }
-
   /// What is no traffic is kept and counted, and the daemon's own account agrees.
   private func accounts(_ run: HAProxyRun, _ count: Int) throws {
     let stopped = try #require(try run.log.records("stopped").last?.object("sources"))
     for source in HAProxyRun.sources {
       let account = try #require(stopped.object(source))
-      let unparsed = try run.log.events("source.id = \(source) and parse.status != ok").count
+      let unparsed = try run.log.events("source.id = \(source) and parse.status in (failed, ambiguous)").count
       #expect(account.number("received") == count)
       #expect(account.number("lost") == 0)
       #expect(account.number("unparsed") == unparsed)
-      let texts = try run.log.lines("source.id = \(source) and parse.status != ok")
+      let texts = try run.log.lines("source.id = \(source) and kind = lb_health")
         .map { String(decoding: $0, as: UTF8.self) }
       #expect(texts.count { $0.contains("Server dead/gone is DOWN") } == 1)
       #expect(texts.count { $0.contains("backend dead has no server available!") } == 1)
     }
   }
 
-  /// A line that HAProxy cut is kept as it came. Its end is missing, so it fits no format.
+  /// A line that HAProxy cut is kept as it came. Of its request there is what came.
   private func cutLines(_ run: HAProxyRun) throws {
     let cut = try run.log.lines("source.id = rfc3164").filter { $0.count == 1024 }
     #expect(cut.count == 1)
     let whole = try run.log.lines("source.id = rfc5424 and url.path ~ \"/cut/\"")
     #expect(whole.count == 1)
-    #expect(try run.log.events("source.id = rfc3164 and url.path ~ \"/cut/\"").isEmpty)
+    let events = try run.log.events("source.id = rfc3164 and url.path ~ \"/cut/\"")
+    #expect(events.map { $0.text("parse.status") } == ["partial"])
   }
 
   /// Keeps the lines as fixtures.

@@ -194,7 +194,7 @@ private final class NginxRun {
   private func check(_ calls: [Call], _ events: [LoggedEvent], _ way: String) throws {
     for call in calls {
       let context = "\(way): \(call.target.prefix(50))"
-      let found = events.filter { $0.text("url.target") == logged(call.target) }
+      let found = events.filter { $0.text("url.target") == call.target }
       #expect(found.count == 1, "\(context): \(found.count) times")
       guard let event = found.first else { continue }
       #expect(event.text("http.method") == call.method, "\(context)")
@@ -209,17 +209,6 @@ private final class NginxRun {
       }
       // Times of the log are whole seconds, or three digits of one; Nginx renews its clock once in a while.
       #expect(time >= call.answer.start - 1_050_000_000 && time <= call.answer.end + 50_000_000, "\(context)")
-    }
-  }
-
-  /// As Nginx escapes a value.
-  private func logged(_ target: String) -> String {
-    target.utf8.reduce(into: "") { text, byte in
-      if (32..<127).contains(byte), byte != 34, byte != 92 {
-        text.unicodeScalars.append(Unicode.Scalar(byte))
-      } else {
-        text += "\\x" + (byte < 16 ? "0" : "") + String(byte, radix: 16, uppercase: true)
-      }
     }
   }
 
@@ -240,7 +229,7 @@ private final class NginxRun {
 
   private func details(_ calls: [Call], _ events: [LoggedEvent]) throws {
     for call in calls {
-      let event = try #require(events.first { $0.text("url.target") == logged(call.target) })
+      let event = try #require(events.first { $0.text("url.target") == call.target })
       #expect(event.number("client.port") == Int(call.answer.port))
       #expect(event.number("bytes.out") == call.answer.byteCount)
       let spent = event.number("dur.active") ?? event.number("dur.total") ?? -1

@@ -163,8 +163,8 @@ public final class LogBuilder {
   // MARK: Files
 
   /// Encodes a segment. The trees in its headers are computed from its own entries; `alter` may change a
-  /// header, given with the block's number, before it is hashed. The source's name is part of the stored bytes
-  /// and not of the entries.
+  /// header, given with the block's number, before it is hashed. The source's name is part of the stored
+  /// bytes and not of the entries.
   public static func encode(
     _ segment: Segment, origin: String, sourceName: String = "test",
     alter: (Int, inout BlockHeader) -> Void = { _, _ in }

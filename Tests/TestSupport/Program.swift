@@ -27,7 +27,8 @@ public final class Program: @unchecked Sendable {
 
   /// Where a program of that name is installed, or nil.
   public static func find(_ name: String) -> String? {
-    let directories = ProcessInfo.processInfo.environment["PATH"]?.split(separator: ":").map(String.init) ?? []
+    let directories =
+      ProcessInfo.processInfo.environment["PATH"]?.split(separator: ":").map(String.init) ?? []
     return (directories + ["/usr/sbin", "/sbin"]).map { $0 + "/" + name }
       .first { FileManager.default.isExecutableFile(atPath: $0) }
   }

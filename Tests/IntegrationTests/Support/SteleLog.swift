@@ -66,10 +66,11 @@ struct SteleLog {
 
   /// Control entries of a type, oldest first: what Stele itself wrote.
   func records(_ type: String) throws -> [LoggedEvent] {
-    try stele(["search", directory, "kind = \(type)", "--entries", "control", "--output", "raw"]).text.split(
-      separator: "\n"
-    )
-    .map { try LoggedEvent(json: String($0)) }
+    try stele(["search", directory, "action = \(type)", "--entries", "control", "--output", "raw"]).text
+      .split(
+        separator: "\n"
+      )
+      .map { try LoggedEvent(json: String($0)) }
   }
 }
 
