@@ -5,6 +5,7 @@ import Crypto
 import Foundation
 import MerkleLog
 import Segments
+import Templates
 import Testing
 
 @Suite struct FormatPageTests {
@@ -24,6 +25,14 @@ import Testing
       try (page[..<from] + text + page[to...]).write(to: Self.page, atomically: true, encoding: .utf8)
     } else {
       #expect(page[from..<to] == text[...], "UPDATE_GOLDEN=1 swift test --filter FormatPage writes it anew")
+    }
+  }
+
+  /// Who writes a second reader needs the spelling of every kind of column.
+  @Test func everyColumnTypeIsOnThePage() throws {
+    let page = try String(contentsOf: Self.page, encoding: .utf8)
+    for type in ColumnType.allCases {
+      #expect(page.contains("\n    \(type.rawValue) \(type)"), "\(type)")
     }
   }
 
