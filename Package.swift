@@ -79,20 +79,23 @@ let package = Package(
     .executableTarget(
       name: "benchmarks",
       dependencies: [
-        "Bytes", "CBenchmark", "Compression", "Crypto", "Formats", "MerkleLog", "Platform", "Segments", "Syslog",
+        "Bytes", "CBenchmark", "Compression", "Crypto", "Formats", "MerkleLog", "Platform", "Segments",
+        "Syslog",
         "Templates",
       ],
       path: "Tests/Benchmarks", exclude: ["Reference"], swiftSettings: settings),
 
     .target(
-      name: "TestSupport", dependencies: ["Bytes", "Crypto", "MerkleLog", "Platform", "Segments", "Templates"],
+      name: "TestSupport",
+      dependencies: ["Bytes", "Crypto", "MerkleLog", "Platform", "Segments", "Templates"],
       path: "Tests/TestSupport", swiftSettings: settings),
     tests("FaultTests", ["TestSupport", "stele"]),
     tests("CommandTests", ["TestSupport", "stele"]),
     tests(
       "CollectorTests",
       [
-        "Bytes", "Collector", "Formats", "Intake", "MerkleLog", "Platform", "SegmentWriter", "Syslog", "Templates",
+        "Bytes", "Collector", "Formats", "Intake", "MerkleLog", "Platform", "SegmentWriter", "Syslog",
+        "Templates",
         "TestSupport",
       ]),
     tests("ConfigurationTests", ["Bytes", "Syslog", "TLS", "TestSupport", "stele"]),
@@ -111,9 +114,11 @@ let package = Package(
     tests("CryptoTests", ["Bytes", "COpenSSL", "Crypto"]),
     tests("MerkleLogTests", ["Bytes", "Crypto", "MerkleLog"]),
     tests("PlatformTests", ["Bytes", "Platform"]),
-    tests("TemplatesTests", ["Bytes", "Templates"]),
-    tests("SegmentsTests", ["Bytes", "Compression", "Crypto", "Formats", "MerkleLog", "Segments", "Templates"]),
-    tests("SyslogTests", ["Bytes", "Syslog"]),
+    tests("TemplatesTests", ["Bytes", "Templates", "TestSupport"]),
+    tests(
+      "SegmentsTests",
+      ["Bytes", "Compression", "Crypto", "Formats", "MerkleLog", "Segments", "Templates", "TestSupport"]),
+    tests("SyslogTests", ["Bytes", "Syslog", "TestSupport"]),
     tests("TLSTests", ["Bytes", "TLS"]),
     tests(
       "SegmentReaderTests",
@@ -129,10 +134,13 @@ let package = Package(
       name: "EventsTests", dependencies: ["Bytes", "Events", "Templates"], exclude: ["Schemas"],
       swiftSettings: settings),
     tests("ProxyConfigurationTests", ["Bytes", "Formats", "Platform", "ProxyConfiguration", "Templates"]),
-    tests("FormatsTests", ["Bytes", "Events", "Formats", "Templates"]),
+    tests("FormatsTests", ["Bytes", "Events", "Formats", "Templates", "TestSupport"]),
     .testTarget(
-      name: "IntegrationTests", dependencies: ["Bytes", "Events", "Formats", "Platform", "Templates", "stele"],
+      name: "IntegrationTests",
+      dependencies: ["Bytes", "Events", "Formats", "Platform", "Templates", "TestSupport", "stele"],
       exclude: ["Servers"], swiftSettings: settings),
-    tests("SearchTests", ["Bytes", "Events", "Formats", "Inspect", "Platform", "Segments", "Templates"]),
+    tests(
+      "SearchTests",
+      ["Bytes", "Events", "Formats", "Inspect", "Platform", "Segments", "Templates", "TestSupport"]),
   ]
 )

@@ -3,6 +3,7 @@ import Events
 import Inspect
 import Segments
 import Templates
+import TestSupport
 import Testing
 
 /// What a search finds in a block is what looking at every line by itself finds.
@@ -43,7 +44,7 @@ import Testing
     let formats = SampleFormats.all
     let sample = SampleBlock(
       sampleEntries(250, formats: formats, seed: seed), formats: formats, firstIndex: seed * 100)
-    var maker = ExpressionMaker(random: SeededGenerator(seed &* 77))
+    var maker = ExpressionMaker(random: SplitMix64(seed &* 77))
     let found = try Self.check((0..<120).map { _ in maker.expression() }, sample, formats, "seed \(seed)")
     #expect(found.count { $0 > 0 && $0 < 250 } > 30)
   }
@@ -52,7 +53,7 @@ import Testing
   func everyFieldAloneIsFoundAsTheOracleFindsIt(seed: UInt64) throws {
     let formats = SampleFormats.all
     let sample = SampleBlock(sampleEntries(300, formats: formats, seed: seed &+ 50), formats: formats)
-    var maker = ExpressionMaker(random: SeededGenerator(seed &* 31))
+    var maker = ExpressionMaker(random: SplitMix64(seed &* 31))
     let all =
       Field.allCases.flatMap { ["has \($0.name)", "\($0.name) is null", "\($0.name) is not unparsed"] }
       + (0..<250).map { _ in maker.condition() }
@@ -69,7 +70,7 @@ import Testing
       SourceZones(other: east), SourceZones(other: paris),
       SourceZones(named: ["edge": paris, "inner": east]),
     ][Int(seed % 3)]
-    var maker = ExpressionMaker(random: SeededGenerator(seed))
+    var maker = ExpressionMaker(random: SplitMix64(seed))
     let texts = (0..<60).map { _ in
       let field = maker.random.pick([Field.time, .timeStart, .timeAccept, .timeEnd, .syslogTime])
       let sign = maker.random.pick(["<", ">=", "=", "!=", ">"])
@@ -94,7 +95,7 @@ import Testing
   /// Blocks with so many values that their columns have filters.
   @Test(arguments: 1...3 as ClosedRange<UInt64>)
   func needlesAreFoundThroughFilters(seed: UInt64) throws {
-    var random = SeededGenerator(seed)
+    var random = SplitMix64(seed)
     let formats = SampleFormats.timed + SampleFormats.httplog
     let entries = sampleEntries(3000, formats: formats, seed: seed, withControl: false).map { entry in
       var entry = entry

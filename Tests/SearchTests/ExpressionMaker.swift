@@ -1,8 +1,9 @@
 import Events
+import TestSupport
 
 /// Makes expressions of all kinds, as text.
 struct ExpressionMaker {
-  var random: SeededGenerator
+  var random: SplitMix64
 
   static let names = [
     "$geoip_city", "`%CC`", "`%CS`", "http.req_headers.x-foo", "http.resp_headers.content-type",

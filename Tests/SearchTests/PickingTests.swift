@@ -1,12 +1,13 @@
 import Bytes
 import Segments
+import TestSupport
 import Testing
 
 /// A block that consists of some rows of another shows those rows and nothing else.
 @Suite struct PickingTests {
   @Test(arguments: [1, 2, 3, 4, 5, 6] as [UInt64])
   func pickedRowsPrintAsTheyWereReceived(seed: UInt64) throws {
-    var random = SeededGenerator(seed)
+    var random = SplitMix64(seed)
     let count = random.pick([1, 2, 63, 64, 65, 700, 3000])
     let formats = random.chance(3) ? SampleFormats.combined : SampleFormats.all
     let sample = SampleBlock(sampleEntries(count, formats: formats, seed: seed), formats: formats)
@@ -29,7 +30,7 @@ import Testing
   }
 
   @Test func columnsOfEveryFormCanBePicked() throws {
-    var random = SeededGenerator(9)
+    var random = SplitMix64(9)
     let entries = (0..<4000).map { row in
       // Times that only rise, few distinct sizes, runs of statuses, ids of one shape, now and then an
       // outlier.

@@ -2,6 +2,7 @@ import Bytes
 import Inspect
 import Segments
 import Templates
+import TestSupport
 
 /// One entry of a sample log.
 struct SampleEntry {
@@ -72,7 +73,7 @@ enum SampleNames {
 /// The same entries for each seed: lines of `formats` and, now and then, a statement of Stele itself.
 func sampleEntries(_ count: Int, formats: [Template], seed: UInt64, withControl: Bool = true) -> [SampleEntry]
 {
-  var maker = LineMaker(random: SeededGenerator(seed))
+  var maker = LineMaker(random: SplitMix64(seed))
   var time: Int64 = 1_767_225_600_000_000_000
   return (0..<count).map { _ in
     time += Int64(maker.random.below(3_000_000_000))

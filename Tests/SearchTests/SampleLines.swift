@@ -1,21 +1,9 @@
 import Bytes
 import Formats
 import Templates
+import TestSupport
 
-/// A small generator with a fixed sequence for each seed (SplitMix64).
-struct SeededGenerator: RandomNumberGenerator {
-  var state: UInt64
-
-  init(_ seed: UInt64) { state = seed }
-
-  mutating func next() -> UInt64 {
-    state &+= 0x9E37_79B9_7F4A_7C15
-    var z = state
-    z = (z ^ z >> 30) &* 0xBF58_476D_1CE4_E5B9
-    z = (z ^ z >> 27) &* 0x94D0_49BB_1331_11EB
-    return z ^ z >> 31
-  }
-
+extension SplitMix64 {
   mutating func below(_ bound: Int) -> Int { Int.random(in: 0..<bound, using: &self) }
 
   mutating func pick<T>(_ values: [T]) -> T { values[below(values.count)] }
@@ -95,7 +83,7 @@ enum SampleFormats {
 
 /// Makes lines of a format, values of all kinds in its slots: common ones, odd ones, and none.
 struct LineMaker {
-  var random: SeededGenerator
+  var random: SplitMix64
 
   static let addresses = [
     "192.0.2.1", "192.0.2.77", "198.51.100.4", "203.0.113.9", "203.0.113.200", "10.0.0.1", "2001:db8::1",
@@ -201,7 +189,7 @@ struct LineMaker {
     random.pick(["0", "1", "17", "200", "1500", "-1", "-", "007", "65536", "\(random.below(100_000))"])
   }
 
-  static func hexadecimal(_ random: inout SeededGenerator, _ count: Int) -> String {
+  static func hexadecimal(_ random: inout SplitMix64, _ count: Int) -> String {
     String((0..<count).map { _ in random.pick(Array("0123456789abcdef")) })
   }
 

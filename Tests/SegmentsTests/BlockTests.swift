@@ -1,11 +1,12 @@
 import Bytes
 import Segments
 import Templates
+import TestSupport
 import Testing
 
 @Suite struct BlockTests {
   private func lines(_ count: Int, seed: UInt64) -> [[UInt8]] {
-    var random = Random(seed)
+    var random = SplitMix64(seed)
     return (0..<count).map { SampleFormat.line($0, &random) }
   }
 
@@ -118,7 +119,7 @@ import Testing
   }
 
   @Test func damagedBlocksAreRefusedOrReadButNeverTrap() {
-    var random = Random(11)
+    var random = SplitMix64(11)
     let encoded = EncodedLines(lines(300, seed: 12))
     var refused = 0
     for turn in 0..<400 {
@@ -140,7 +141,7 @@ import Testing
   }
 
   @Test func randomBytesAreNoBlock() {
-    var random = Random(13)
+    var random = SplitMix64(13)
     for size in [0, 1, 7, 64, 1000] {
       for _ in 0..<50 {
         let payload = (0..<size).map { _ in UInt8.random(in: 0...255, using: &random) }

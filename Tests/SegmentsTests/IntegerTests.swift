@@ -1,4 +1,5 @@
 import Bytes
+import TestSupport
 import Testing
 
 @testable import Segments
@@ -25,7 +26,7 @@ import Testing
     }
   }
 
-  private static func columns(_ random: inout Random) -> [String: [Int64]] {
+  private static func columns(_ random: inout SplitMix64) -> [String: [Int64]] {
     var columns: [String: [Int64]] = [
       "constant": Array(repeating: -7, count: 300), "one": [.min], "extremes": [.min, .max, 0, -1, 1],
       "alternating extremes": (0..<500).map { $0 % 2 == 0 ? .min : .max },
@@ -49,7 +50,7 @@ import Testing
   }
 
   @Test func everyFormReadsBackAsWritten() {
-    var random = Random(3)
+    var random = SplitMix64(3)
     var forms: Set<UInt8> = []
     for (name, values) in Self.columns(&random) {
       let bytes = encoded(values)
@@ -67,7 +68,7 @@ import Testing
   }
 
   @Test func repeatedValuesOfAWideRangeTakeATableOnly() {
-    var random = Random(4)
+    var random = SplitMix64(4)
     let addresses = (0..<1000).map { _ in Int64.random(in: 0..<(1 << 32), using: &random) }
     let values = (0..<8000).map { _ in addresses.randomElement(using: &random)! }
     #expect(encoded(values).count < 8000 * 10 / 8 + 1000 * 27 / 8)
@@ -82,7 +83,7 @@ import Testing
   }
 
   @Test func damagedIntegersAreRefusedOrReadButNeverTrap() {
-    var random = Random(5)
+    var random = SplitMix64(5)
     for (_, values) in Self.columns(&random) {
       let bytes = encoded(values)
       for _ in 0..<60 {

@@ -1,19 +1,7 @@
 import Bytes
 import Segments
 import Templates
-
-/// Pseudorandom numbers from a fixed seed (SplitMix64), so that a failure repeats.
-struct Random: RandomNumberGenerator {
-  var state: UInt64
-  init(_ seed: UInt64) { state = seed }
-  mutating func next() -> UInt64 {
-    state &+= 0x9E37_79B9_7F4A_7C15
-    var z = state
-    z = (z ^ z >> 30) &* 0xBF58_476D_1CE4_E5B9
-    z = (z ^ z >> 27) &* 0x94D0_49BB_1331_11EB
-    return z ^ z >> 31
-  }
-}
+import TestSupport
 
 /// A format with a slot of every column type, a nested template, and text.
 enum SampleFormat {
@@ -37,7 +25,7 @@ enum SampleFormat {
     slots: slots)
 
   /// A line; now and then with a value that is none of its slot.
-  static func line(_ number: Int, _ random: inout Random) -> [UInt8] {
+  static func line(_ number: Int, _ random: inout SplitMix64) -> [UInt8] {
     func digits(_ width: Int, _ limit: Int) -> String {
       let text = String(Int.random(in: 0..<limit, using: &random))
       return String(repeating: "0", count: max(0, width - text.count)) + text

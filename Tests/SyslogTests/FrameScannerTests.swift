@@ -2,6 +2,7 @@
 // reference below, with random streams in random pieces.
 import Bytes
 import Syslog
+import TestSupport
 import Testing
 
 /// What a scanner made of one frame.
@@ -264,21 +265,8 @@ private func reference(
   return cuts
 }
 
-/// A small generator with a seed (SplitMix64).
-struct Seeded: RandomNumberGenerator {
-  var state: UInt64
-  init(_ seed: UInt64) { state = seed }
-  mutating func next() -> UInt64 {
-    state &+= 0x9E37_79B9_7F4A_7C15
-    var z = state
-    z = (z ^ (z &>> 30)) &* 0xBF58_476D_1CE4_E5B9
-    z = (z ^ (z &>> 27)) &* 0x94D0_49BB_1331_11EB
-    return z ^ (z &>> 31)
-  }
-}
-
 @Suite struct FrameScannerDifferentialTests {
-  private func randomStream(_ random: inout Seeded) -> [UInt8] {
+  private func randomStream(_ random: inout SplitMix64) -> [UInt8] {
     var stream: [UInt8] = []
     for _ in 0..<Int.random(in: 0...12, using: &random) {
       let length = Int.random(in: 0...20, using: &random)
@@ -296,7 +284,7 @@ struct Seeded: RandomNumberGenerator {
     return stream
   }
 
-  private func randomChunks(_ stream: [UInt8], _ random: inout Seeded) -> [[UInt8]] {
+  private func randomChunks(_ stream: [UInt8], _ random: inout SplitMix64) -> [[UInt8]] {
     var chunks: [[UInt8]] = []
     var rest = stream[...]
     let most = [1, 3, 10, 100].randomElement(using: &random) ?? 1
@@ -311,7 +299,7 @@ struct Seeded: RandomNumberGenerator {
   @Test(arguments: FrameScanner.Framing.allCases)
   func agreesWithTheReferenceInWhateverPiecesTheStreamArrives(_ framing: FrameScanner.Framing) {
     for seed in 0..<5_000 {
-      var random = Seeded(UInt64(seed))
+      var random = SplitMix64(UInt64(seed))
       let stream = randomStream(&random)
       let limit = Int.random(in: 1...24, using: &random)
       let expectsPriority = Bool.random(using: &random)
@@ -329,7 +317,7 @@ struct Seeded: RandomNumberGenerator {
   @Test(arguments: FrameScanner.Framing.allCases)
   func splittingAtAnyPlaceKeepsEveryByte(_ framing: FrameScanner.Framing) {
     for seed in 0..<2_000 {
-      var random = Seeded(UInt64(seed))
+      var random = SplitMix64(UInt64(seed))
       let stream = randomStream(&random)
       let expected = joined(reference(stream, framing, limit: 30, expectsPriority: true))
       var scanner = FrameScanner(framing, limit: 30)
@@ -378,7 +366,7 @@ struct Seeded: RandomNumberGenerator {
 
   @Test func linesOfAFileAreGivenBackByteForByte() {
     for seed in 0..<2_000 {
-      var random = Seeded(UInt64(seed))
+      var random = SplitMix64(UInt64(seed))
       let stream = randomStream(&random)
       let limit = Int.random(in: 1...24, using: &random)
       let cuts = scan(randomChunks(stream, &random), .file, limit: limit)

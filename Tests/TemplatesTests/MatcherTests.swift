@@ -1,5 +1,6 @@
 import Bytes
 import Templates
+import TestSupport
 import Testing
 
 @Suite struct MatcherTests {
@@ -54,7 +55,7 @@ import Testing
   @Test func everyMatchedLinePrintsAsItWas() {
     let matcher = Matcher([[line]])
     var result = MatchResult(for: matcher)
-    var random = Random(1)
+    var random = SplitMix64(1)
     var matched = 0
     for _ in 0..<4000 {
       var text: [UInt8] = []

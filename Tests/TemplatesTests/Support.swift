@@ -1,19 +1,6 @@
 import Bytes
 import Templates
 
-/// Pseudorandom numbers from a fixed seed (SplitMix64), so that a failure repeats.
-struct Random: RandomNumberGenerator {
-  var state: UInt64
-  init(_ seed: UInt64) { state = seed }
-  mutating func next() -> UInt64 {
-    state &+= 0x9E37_79B9_7F4A_7C15
-    var z = state
-    z = (z ^ z >> 30) &* 0xBF58_476D_1CE4_E5B9
-    z = (z ^ z >> 27) &* 0x94D0_49BB_1331_11EB
-    return z ^ z >> 31
-  }
-}
-
 /// A template from literals (text) and slots, which alternate.
 func template(_ name: String, _ parts: Any...) -> Template {
   var literals: [[UInt8]] = [[]]

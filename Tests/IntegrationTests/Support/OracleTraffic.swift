@@ -1,21 +1,11 @@
 import Bytes
 import Platform
 import TLS
+import TestSupport
 import Testing
 
 /// Requests of every kind that a client can think of, the same ones for the same seed.
 struct OracleTraffic {
-  private struct Random: RandomNumberGenerator {
-    var state: UInt64
-    mutating func next() -> UInt64 {
-      state &+= 0x9E37_79B9_7F4A_7C15
-      var z = state
-      z = (z ^ z >> 30) &* 0xBF58_476D_1CE4_E5B9
-      z = (z ^ z >> 27) &* 0x94D0_49BB_1331_11EB
-      return z ^ z >> 31
-    }
-  }
-
   /// What makes formats stumble: quotes and escapes of each product, what separates values, JSON, bytes that
   /// are not UTF-8.
   private static let pieces: [[UInt8]] =
@@ -31,7 +21,7 @@ struct OracleTraffic {
     [" ", "\t", "\" \"", "\" \"-\" \"", " - ", "] ", " : ", ", ", "a b c", "Mozilla/5.0 (X11; Linux x86_64)"]
     .map { Array($0.utf8) } + [[0x01], [0x1B, 0x5B]]
 
-  private var random: Random
+  private var random: SplitMix64
   private let web: UInt16
   private let secure: UInt16
   private let contexts: [TLSClientContext]
@@ -43,7 +33,7 @@ struct OracleTraffic {
 
   init(seed: UInt64, web: UInt16, secure: UInt16, _ certificates: Certificates, wildness: Int = 100) throws {
     self.wildness = wildness
-    random = Random(state: seed)
+    random = SplitMix64(seed)
     self.web = web
     self.secure = secure
     contexts = [
