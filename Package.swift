@@ -30,6 +30,8 @@ let package = Package(
     .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
     // Configuration files are YAML.
     .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
+    // The HTTP server of witnesses and of published trees.
+    .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1"),
   ],
   targets: [
     // Fences around C: one importer each.
@@ -37,36 +39,41 @@ let package = Package(
     .systemLibrary(name: "CLZ4", pkgConfig: "liblz4", providers: [.apt(["liblz4-dev"])]),
     .systemLibrary(name: "COpenSSL", pkgConfig: "openssl", providers: [.apt(["libssl-dev"])]),
 
+    // HTTP(S) requests to witnesses and timestamp authorities.
+    .systemLibrary(name: "CCurl", pkgConfig: "libcurl", providers: [.apt(["libcurl4-openssl-dev"])]),
+
     target("Bytes"),
-    target("Crypto", ["Bytes", "COpenSSL"]),
+    target("Cryptography", ["Bytes", "COpenSSL"]),
     target("Compression", ["Bytes", "CLZ4"]),
     target("Platform", ["Bytes", "CLinux"]),
     target("Templates", ["Bytes"]),
     target("Syslog", ["Bytes", "Templates"]),
     target("TLS", ["Bytes", "COpenSSL"]),
-    target("MerkleLog", ["Bytes", "Crypto"]),
-    target("Segments", ["Bytes", "Compression", "Crypto", "MerkleLog", "Templates"]),
+    target("MerkleLog", ["Bytes", "Cryptography"]),
+    target("HTTP", ["Bytes", "CCurl", .product(name: "Hummingbird", package: "hummingbird")]),
+    target("Witness", ["Bytes", "Cryptography", "MerkleLog", "Platform"]),
+    target("Segments", ["Bytes", "Compression", "Cryptography", "MerkleLog", "Templates"]),
     target("Events", ["Bytes", "Templates"]),
     target("Formats", ["Bytes", "Events", "Syslog", "Templates"]),
-    target("ProxyConfiguration", ["Bytes", "Crypto", "Events", "Formats", "Platform", "Templates", "Yams"]),
-    target("SegmentReader", ["Bytes", "Crypto", "MerkleLog", "Platform", "Segments", "Templates"]),
-    target("SegmentWriter", ["Bytes", "Crypto", "MerkleLog", "Platform", "Segments", "Templates"]),
+    target("ProxyConfiguration", ["Bytes", "Cryptography", "Events", "Formats", "Platform", "Templates", "Yams"]),
+    target("SegmentReader", ["Bytes", "Cryptography", "MerkleLog", "Platform", "Segments", "Templates"]),
+    target("SegmentWriter", ["Bytes", "Cryptography", "MerkleLog", "Platform", "Segments", "Templates"]),
     target("Intake", ["Bytes", "Platform", "Syslog", "TLS"]),
     target(
       "Inspect",
-      ["Bytes", "Crypto", "Events", "MerkleLog", "Platform", "SegmentReader", "Segments", "Templates"]),
+      ["Bytes", "Cryptography", "Events", "MerkleLog", "Platform", "SegmentReader", "Segments", "Templates"]),
     target(
       "Collector",
       [
-        "Bytes", "Crypto", "Events", "Formats", "Intake", "MerkleLog", "Platform", "SegmentWriter",
+        "Bytes", "Cryptography", "Events", "Formats", "Intake", "MerkleLog", "Platform", "SegmentWriter",
         "Segments", "Syslog", "TLS", "Templates",
       ]),
     .executableTarget(
       name: "stele",
       dependencies: [
-        "Bytes", "Collector", "Crypto", "Events", "Formats", "Inspect", "Intake", "MerkleLog",
+        "Bytes", "Collector", "Cryptography", "Events", "Formats", "HTTP", "Inspect", "Intake", "MerkleLog",
         "Platform", "ProxyConfiguration", "SegmentReader", "SegmentWriter", "Segments", "Syslog", "TLS",
-        "Templates",
+        "Templates", "Witness",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
         .product(name: "Logging", package: "swift-log"),
         .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
@@ -79,7 +86,7 @@ let package = Package(
     .executableTarget(
       name: "benchmarks",
       dependencies: [
-        "Bytes", "CBenchmark", "Compression", "Crypto", "Formats", "MerkleLog", "Platform", "Segments",
+        "Bytes", "CBenchmark", "Compression", "Cryptography", "Formats", "MerkleLog", "Platform", "Segments",
         "Syslog",
         "Templates",
       ],
@@ -87,7 +94,7 @@ let package = Package(
 
     .target(
       name: "TestSupport",
-      dependencies: ["Bytes", "Crypto", "MerkleLog", "Platform", "Segments", "Templates"],
+      dependencies: ["Bytes", "Cryptography", "MerkleLog", "Platform", "Segments", "Templates"],
       path: "Tests/TestSupport", swiftSettings: settings),
     tests("FaultTests", ["TestSupport", "stele"]),
     tests("CommandTests", ["TestSupport", "stele"]),
@@ -102,7 +109,7 @@ let package = Package(
     .target(
       name: "Fuzzers",
       dependencies: [
-        "Bytes", "Crypto", "Formats", "Inspect", "MerkleLog", "Platform", "ProxyConfiguration", "Segments",
+        "Bytes", "Cryptography", "Formats", "Inspect", "MerkleLog", "Platform", "ProxyConfiguration", "Segments",
         "Syslog", "Templates",
       ],
       path: "Tests/Fuzzers", swiftSettings: settings),
@@ -110,23 +117,23 @@ let package = Package(
       name: "fuzz", dependencies: ["Bytes", "Fuzzers"], path: "Tests/Fuzz", swiftSettings: settings),
     tests("FuzzTests", ["Fuzzers"]),
     tests("BytesTests", ["Bytes"]),
-    tests("SegmentWriterTests", ["Bytes", "Crypto", "MerkleLog", "Platform", "SegmentWriter", "Segments"]),
-    tests("CryptoTests", ["Bytes", "COpenSSL", "Crypto"]),
-    tests("MerkleLogTests", ["Bytes", "Crypto", "MerkleLog"]),
+    tests("SegmentWriterTests", ["Bytes", "Cryptography", "MerkleLog", "Platform", "SegmentWriter", "Segments"]),
+    tests("CryptographyTests", ["Bytes", "COpenSSL", "Cryptography"]),
+    tests("MerkleLogTests", ["Bytes", "Cryptography", "MerkleLog"]),
     tests("PlatformTests", ["Bytes", "Platform"]),
     tests("TemplatesTests", ["Bytes", "Templates", "TestSupport"]),
     tests(
       "SegmentsTests",
-      ["Bytes", "Compression", "Crypto", "Formats", "MerkleLog", "Segments", "Templates", "TestSupport"]),
+      ["Bytes", "Compression", "Cryptography", "Formats", "MerkleLog", "Segments", "Templates", "TestSupport"]),
     tests("SyslogTests", ["Bytes", "Syslog", "TestSupport"]),
     tests("TLSTests", ["Bytes", "TLS"]),
     tests(
       "SegmentReaderTests",
-      ["Bytes", "Crypto", "MerkleLog", "Platform", "SegmentReader", "Segments", "Templates", "TestSupport"]),
+      ["Bytes", "Cryptography", "MerkleLog", "Platform", "SegmentReader", "Segments", "Templates", "TestSupport"]),
     tests(
       "InspectTests",
       [
-        "Bytes", "Crypto", "Inspect", "MerkleLog", "Platform", "SegmentReader", "SegmentWriter", "Segments",
+        "Bytes", "Cryptography", "Inspect", "MerkleLog", "Platform", "SegmentReader", "SegmentWriter", "Segments",
         "Templates", "TestSupport",
       ]),
     tests("IntakeTests", ["Bytes", "Intake", "Platform", "Syslog", "TLS"]),

@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# Installs what building Stele needs besides Swift: the headers of OpenSSL and LZ4. Says so and ends with 1 where it
+# Installs what building Stele needs besides Swift: the headers of OpenSSL, LZ4 and curl. Says so and ends with 1 where it
 # may not install.
 #
 #   bash Packaging/libraries.sh [MORE PACKAGES…]
 set -euo pipefail
 
 missing=()
-for package in libssl-dev liblz4-dev pkg-config "$@"; do
+for package in libssl-dev liblz4-dev libcurl4-openssl-dev pkg-config "$@"; do
   # "dpkg -s" also knows packages that were removed.
   dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null | grep -qx installed || missing+=("$package")
 done

@@ -1,5 +1,5 @@
 // Low-level SHA-256 is marked deprecated since OpenSSL 3.0 in favour of EVP, whose set-up costs more than
-// hashing one short message does; see Sources/Crypto/SHA256.swift.
+// hashing one short message does; see Sources/Cryptography/SHA256.swift.
 #define OPENSSL_SUPPRESS_DEPRECATED
 #include <openssl/bio.h>
 #include <openssl/crypto.h>

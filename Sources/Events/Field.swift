@@ -119,7 +119,8 @@ extension Field {
     case .cacheStatus: [.termRaw]
     case .kind:
       [
-        .httpStatus, .httpMethod, .httpRequest, .urlTarget, .urlPath, .message, .tlsErrorText, .transport, .lbChange,
+        .httpStatus, .httpMethod, .httpRequest, .urlTarget, .urlPath, .message, .tlsErrorText, .transport,
+        .lbChange,
         .lbCause,
       ]
     case .sourceClaimMismatch: [.syslogHost]

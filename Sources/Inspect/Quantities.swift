@@ -1,3 +1,5 @@
+import Bytes
+
 /// Numbers as people read them.
 enum Quantities {
   /// Bytes with a binary unit: `512 B`, `13.3 MiB`.

@@ -1,5 +1,5 @@
 import Bytes
-import Crypto
+import Cryptography
 
 /// A tree head (C2SP tlog-checkpoint): origin, size and root, one line each.
 public struct Checkpoint: Hashable, Sendable {

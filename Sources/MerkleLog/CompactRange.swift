@@ -1,4 +1,4 @@
-import Crypto
+import Cryptography
 
 /// A complete aligned subtree: the leaves `[index << level, (index + 1) << level)` and the hash over them.
 public struct Subtree: Hashable, BitwiseCopyable, Sendable {

@@ -1,4 +1,4 @@
-import Crypto
+import Cryptography
 
 /// Proof that one tree extends another: nothing was changed or removed (RFC 9162 section 2.1.4).
 public struct ConsistencyProof: Hashable, Sendable {

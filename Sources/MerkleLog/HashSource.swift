@@ -1,4 +1,4 @@
-import Crypto
+import Cryptography
 
 /// Where proofs take node hashes from: tiles, a segment's footer, leaves hashed anew.
 public protocol HashSource: ~Copyable {

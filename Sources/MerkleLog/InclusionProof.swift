@@ -1,4 +1,4 @@
-import Crypto
+import Cryptography
 
 /// Proof that one leaf is in a tree (RFC 9162 section 2.1.3).
 public struct InclusionProof: Hashable, Sendable {

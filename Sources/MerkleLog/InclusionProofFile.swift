@@ -1,5 +1,5 @@
 import Bytes
-import Crypto
+import Cryptography
 
 /// A proof that can be checked without the log (C2SP tlog-proof, file extension `.tlog-proof`): an inclusion
 /// proof and the signed checkpoint it leads to.

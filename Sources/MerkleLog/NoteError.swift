@@ -1,4 +1,4 @@
-import Crypto
+import Cryptography
 
 /// Why a signed note, a checkpoint or a proof file was refused, and where.
 public struct NoteError: Error, Equatable, Sendable {

@@ -1,5 +1,5 @@
 import Bytes
-import Crypto
+import Cryptography
 
 /// One signature line of a note. Whether it is known or valid is not said by it.
 public struct NoteSignature: Hashable, Sendable {

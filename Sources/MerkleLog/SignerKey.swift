@@ -1,5 +1,5 @@
 import Bytes
-import Crypto
+import Cryptography
 
 /// A private key with the name it signs under. Its text is that of Go's `sumdb/note`:
 /// `PRIVATE+KEY+name+hexid+base64(0x01 || seed)`.

@@ -1,4 +1,4 @@
-import Crypto
+import Cryptography
 
 /// The leaves of one block, folded into complete aligned subtrees of at most 256 leaves. Needs nothing of the
 /// tree but the first index, so blocks are folded side by side, and a `CompactRange` then takes each in order

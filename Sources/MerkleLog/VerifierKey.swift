@@ -1,5 +1,5 @@
 import Bytes
-import Crypto
+import Cryptography
 
 /// Why a key's text was refused, and where.
 public struct KeyError: Error, Equatable, Sendable {

@@ -1,5 +1,5 @@
 import Bytes
-import Crypto
+import Cryptography
 import Segments
 
 /// One entry, with all that is needed to show it and to recompute what the tree commits to.

@@ -1,5 +1,5 @@
 import Bytes
-import Crypto
+import Cryptography
 
 /// Computes what the tree commits to, for the entries of one segment.
 ///

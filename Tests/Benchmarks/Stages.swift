@@ -1,6 +1,6 @@
 import Bytes
 import Compression
-import Crypto
+import Cryptography
 import Glibc
 import MerkleLog
 import Segments

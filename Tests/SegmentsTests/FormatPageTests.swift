@@ -1,7 +1,7 @@
 // The worked example of Format.md is generated: UPDATE_GOLDEN=1 swift test --filter FormatPage
 // What it says of hashes is computed here from the bytes, as the page defines them.
 import Bytes
-import Crypto
+import Cryptography
 import Foundation
 import MerkleLog
 import Segments

@@ -3,7 +3,7 @@
 // Fixtures/segments/v1 is made by `MAKE_GOLDEN=1 swift test --filter GoldenLog`, once: the generator refuses
 // to write into a folder that exists. A new version of the format gets a folder of its own.
 import Bytes
-import Crypto
+import Cryptography
 import Foundation
 import MerkleLog
 import Segments

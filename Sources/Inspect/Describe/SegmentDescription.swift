@@ -1,5 +1,5 @@
 import Bytes
-import Crypto
+import Cryptography
 import Events
 import MerkleLog
 import Segments

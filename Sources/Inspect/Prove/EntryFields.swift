@@ -1,5 +1,5 @@
 import Bytes
-import Crypto
+import Cryptography
 import Segments
 
 /// The fields of an entry's 52 bytes.

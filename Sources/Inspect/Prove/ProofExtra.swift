@@ -1,5 +1,5 @@
 import Bytes
-import Crypto
+import Cryptography
 import Segments
 
 /// What goes along with a proof in its `extra` line: the entry, and, when the line itself is disclosed, what

@@ -1,5 +1,5 @@
 import Bytes
-import Crypto
+import Cryptography
 import MerkleLog
 import Platform
 import Segments
@@ -54,6 +54,8 @@ struct BlockChecker: ~Copyable {
   private(set) var roots: [UInt64: Digest] = [:]
   /// What the control entries of the last block say.
   private(set) var control = ControlTotals()
+  /// The control entries of the last block that verification depends on, in order.
+  private(set) var items: [ControlItem] = []
 
   init() {}
 
@@ -62,6 +64,7 @@ struct BlockChecker: ~Copyable {
   mutating func check(_ walked: WalkedBlock, _ context: BlockContext) -> BlockOutcome {
     roots.removeAll(keepingCapacity: true)
     control = ControlTotals()
+    items.removeAll(keepingCapacity: true)
     var outcome = BlockOutcome()
     let header = walked.header
     do throws(SystemError) {
@@ -117,7 +120,12 @@ struct BlockChecker: ~Copyable {
       }
       totals.firstTime = min(totals.firstTime, metadata.time)
       totals.lastTime = max(totals.lastTime, metadata.time)
-      if metadata.kind == .control { control.add(ControlStatement(raw.view)) }
+      if metadata.kind == .control {
+        let statement = ControlStatement(raw.view)
+        control.add(statement)
+        let index = header.firstIndex &+ UInt64(row)
+        if let item = ControlItem(statement, index, metadata.time, raw.view) { items.append(item) }
+      }
       do throws(CryptoError) {
         leaves.append(
           try hasher.leaf(
@@ -155,6 +163,7 @@ struct BlockChecker: ~Copyable {
       return
     }
     for size in sizes where size < header.endIndex { roots[size] = root(at: size, from: tree, header) }
+    addRoots(tree, header)
     var completed: [Subtree] = []
     tree.append(run) { completed.append($0) }
     for subtree in completed { compare(subtree, context, header, &outcome) }
@@ -170,6 +179,21 @@ struct BlockChecker: ~Copyable {
       unsafe tree.append(SubtreeRun(first: header.firstIndex, leaves: $0.span.extracting(first: count)))
     }
     return tree.root
+  }
+
+  /// Gives each item the root of the tree that ends with it.
+  private mutating func addRoots(_ base: CompactRange, _ header: BlockHeader) {
+    var tree = base
+    var done = 0
+    for place in items.indices where items[place].wantsRoot {
+      let end = Int(items[place].index - header.firstIndex) + 1
+      unsafe leaves.withUnsafeElements {
+        unsafe tree.append(
+          SubtreeRun(first: header.firstIndex + UInt64(done), leaves: $0.span.extracting(done..<end)))
+      }
+      items[place].root = tree.root
+      done = end
+    }
   }
 
   private func compare(

@@ -1,3 +1,4 @@
+import Bytes
 import MerkleLog
 
 extension VerifyReport {

@@ -1,5 +1,5 @@
 import Bytes
-import Crypto
+import Cryptography
 import MerkleLog
 import Platform
 import SegmentReader
@@ -37,7 +37,10 @@ extension LogCheck {
       judgeLength(&running)
     }
     judgeSeal(&running, results)
-    if !running.isForeign { keepRoots(running, results) }
+    if !running.isForeign {
+      keepRoots(running, results)
+      takeControl(results.items.sorted { $0.index < $1.index }, running)
+    }
     if running.isFileDamaged, let end = running.seal?.seal.endIndex {
       running.endIndex = max(end, running.firstIndex)
     }

@@ -1,5 +1,5 @@
 import Bytes
-import Crypto
+import Cryptography
 import MerkleLog
 import Platform
 import SegmentReader
@@ -17,6 +17,8 @@ final class SegmentJob: Sendable {
     /// Roots that blocks gave, by tree size, with the ordinal of the block.
     var roots: [UInt64: (root: Digest, ordinal: Int)] = [:]
     var control = ControlTotals()
+    /// Control entries that verification depends on, in no order.
+    var items: [ControlItem] = []
     var pending = 0
 
     /// The root at a size; nil when damage of the block that gave it, or of the one before it, makes it void.
@@ -52,12 +54,14 @@ final class SegmentJob: Sendable {
   func begin() { results.withLock { $0.pending += 1 } }
 
   func end(
-    _ walked: WalkedBlock, _ outcome: BlockOutcome, _ roots: [UInt64: Digest], _ control: ControlTotals
+    _ walked: WalkedBlock, _ outcome: BlockOutcome, _ roots: [UInt64: Digest], _ control: ControlTotals,
+    _ items: [ControlItem]
   ) {
     results.withLock { results in
       if !outcome.problems.isEmpty { results.outcomes[walked.ordinal] = outcome }
       for (size, root) in roots { results.roots[size] = (root, walked.ordinal) }
       results.control.add(control)
+      results.items.append(contentsOf: items)
       results.pending -= 1
     }
   }
@@ -82,7 +86,7 @@ enum CheckTask: Sendable {
     switch self {
     case .block(let job, let walked):
       let outcome = checker.check(walked, job.context)
-      job.end(walked, outcome, checker.roots, checker.control)
+      job.end(walked, outcome, checker.roots, checker.control, checker.items)
     case .file(let job):
       do throws(SystemError) { job.end(hash: .success(try checker.hash(job.source))) } catch {
         job.end(hash: .failure(error))

@@ -1,5 +1,5 @@
 import Bytes
-import Crypto
+import Cryptography
 import Templates
 
 /// Which format a line was read with, beyond its name.

@@ -1,5 +1,5 @@
 import Bytes
-import Crypto
+import Cryptography
 import MerkleLog
 
 /// The statement about one finished segment that the origin key signs: the text of a C2SP signed note.

@@ -1,5 +1,5 @@
 import Bytes
-import Crypto
+import Cryptography
 import MerkleLog
 
 /// The end of a finished segment: an index of its blocks, the hashes over each aligned group of 256 entries,

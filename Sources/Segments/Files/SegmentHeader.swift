@@ -1,5 +1,5 @@
 import Bytes
-import Crypto
+import Cryptography
 import MerkleLog
 
 /// The sixteen random bytes that tell one segment from every other, also of other logs.

@@ -1,5 +1,5 @@
 import Bytes
-import Crypto
+import Cryptography
 import MerkleLog
 
 /// What stands behind the blocks that were read so far.

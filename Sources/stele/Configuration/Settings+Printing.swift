@@ -1,3 +1,4 @@
+import Bytes
 import Inspect
 import Syslog
 import TLS

@@ -1,3 +1,4 @@
+import Bytes
 import Inspect
 
 /// What many lines came to.

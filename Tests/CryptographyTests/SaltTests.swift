@@ -1,6 +1,6 @@
 import Bytes
 import COpenSSL
-import Crypto
+import Cryptography
 import Testing
 
 @Suite struct SaltTests {
@@ -40,7 +40,7 @@ import Testing
     ] as [(UInt64, String)])
   func knownAnswers(index: UInt64, hex: String) throws {
     var salts = try Salts(seed: Self.seed)
-    #expect(Self.bytes(try salts.salt(at: index)) == (try CryptoTests.bytes(hex)))
+    #expect(Self.bytes(try salts.salt(at: index)) == (try CryptographyTests.bytes(hex)))
   }
 
   @Test func equalAnIndependentComputation() throws {

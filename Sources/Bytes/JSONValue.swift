@@ -1,5 +1,3 @@
-import Bytes
-
 /// A JSON value (RFC 8259) to be printed; the members of an object keep their order.
 public enum JSONValue: Equatable, Sendable {
   case null
@@ -85,7 +83,7 @@ public enum JSONValue: Equatable, Sendable {
   }
 
   /// A number with a fixed count of digits behind the point; JSON has no other than finite ones.
-  static func fixed(_ value: Double, _ digits: Int) -> String {
+  public static func fixed(_ value: Double, _ digits: Int) -> String {
     var scale: Int128 = 1
     for _ in 0..<digits { scale *= 10 }
     let scaled = value * Double(scale)

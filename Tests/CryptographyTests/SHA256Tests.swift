@@ -1,5 +1,5 @@
 import Bytes
-import Crypto
+import Cryptography
 import Testing
 
 /// Bytes that look random and are the same in every run.
