@@ -21,6 +21,8 @@
 #include <time.h>
 #include <unistd.h>
 
+int linux_sync_file_system(int fd) { return syncfs(fd); }
+
 int linux_reserve_blocks(int fd, int64_t offset, int64_t count) {
   return fallocate(fd, FALLOC_FL_KEEP_SIZE, offset, count);
 }
@@ -37,6 +39,8 @@ int linux_set_niceness(int niceness) {
 }
 
 void linux_trim_memory(void) { malloc_trim(0); }
+
+void linux_forbid_dumps(void) { prctl(PR_SET_DUMPABLE, 0, 0, 0, 0); }
 
 int linux_accept(int fd) { return accept4(fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC); }
 

@@ -7,9 +7,12 @@ public struct CryptoError: Error, Equatable, Sendable {
     case random = "random bytes"
     case hmac = "HMAC-SHA-256"
     case keystream = "AES-256-CTR"
+    case encrypt = "AES-256-GCM"
+    case envelope = "CMS"
     case key = "Ed25519 key"
     case sign = "Ed25519 signature"
     case verify = "Ed25519 verification"
+    case timestamp = "timestamp request"
   }
   /// What was being done.
   public let operation: Operation

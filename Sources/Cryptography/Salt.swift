@@ -50,6 +50,9 @@ public struct SaltKey: Hashable, BitwiseCopyable, Sendable {
     self.bytes = bytes
   }
 
+  /// Zeros, where there is no key.
+  public static let none = SaltKey(Digest(words: 0, 0, 0, 0))
+
   /// A new random seed.
   public static func random() throws(CryptoError) -> SaltKey {
     var buffer = ByteBuffer(capacity: size)
@@ -117,30 +120,5 @@ public struct SaltKey: Hashable, BitwiseCopyable, Sendable {
       return unsafe EVP_EncryptUpdate(context, bytes, &written, bytes, size) == 1
     }
     guard encrypted, written == size else { throw CryptoError(.keystream) }
-  }
-}
-
-/// The salts of all entries of one segment, made from its seed. Keeps the group used last.
-public struct Salts: ~Copyable, Sendable {
-  private let seed: SaltKey
-  private var group: SaltGroup
-  private var loaded: UInt64?
-
-  /// The salts that `seed` gives.
-  public init(seed: SaltKey) throws(CryptoError) {
-    self.seed = seed
-    group = try SaltGroup()
-  }
-
-  /// The salt of the entry with this index in the whole log. Cheap when asked in order: a group of 256 is
-  /// derived at a time.
-  public mutating func salt(at index: UInt64) throws(CryptoError) -> Salt {
-    let wanted = index / UInt64(SaltGroup.count)
-    if loaded != wanted {
-      loaded = nil
-      try group.load(seed.groupKey(wanted))
-      loaded = wanted
-    }
-    return group[Int(index % UInt64(SaltGroup.count))]
   }
 }

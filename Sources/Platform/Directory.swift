@@ -1,4 +1,5 @@
 import Bytes
+import CLinux
 import Glibc
 
 /// An open directory, and the durable operations on the files in it.
@@ -25,7 +26,7 @@ public struct Directory: ~Copyable, Sendable {
 
   /// Makes the directory at `path` (its parent must exist; it may itself exist already) and opens it.
   public init(making path: String, mode: UInt32 = 0o750) throws(SystemError) {
-    if unsafe mkdir(path, mode) != 0, lastErrno != .exists {
+    if changing(.makeDirectory(path: path), { unsafe mkdir(path, mode) }) != 0, lastErrno != .exists {
       throw SystemError(operation: "make directory", path: path, errno: lastErrno)
     }
     try self.init(path)
@@ -50,7 +51,9 @@ public struct Directory: ~Copyable, Sendable {
   public func createFile(_ name: String, mode: UInt32 = 0o640) throws(SystemError) -> FileDescriptor {
     let full = full(name)
     let number = try checked("create", full) {
-      unsafe openat(descriptor.number, name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, mode)
+      changing(.create(path: full)) {
+        unsafe openat(descriptor.number, name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, mode)
+      }
     }
     return FileDescriptor(owning: number, path: full)
   }
@@ -60,7 +63,8 @@ public struct Directory: ~Copyable, Sendable {
 
   /// Makes a directory in this one; nothing happens when it exists.
   public func makeDirectory(_ name: String, mode: UInt32 = 0o750) throws(SystemError) {
-    if unsafe mkdirat(descriptor.number, name, mode) != 0, lastErrno != .exists {
+    let result = changing(.makeDirectory(path: full(name))) { unsafe mkdirat(descriptor.number, name, mode) }
+    if result != 0, lastErrno != .exists {
       throw SystemError(operation: "make directory", path: full(name), errno: lastErrno)
     }
   }
@@ -68,27 +72,37 @@ public struct Directory: ~Copyable, Sendable {
   /// Gives a file another name, replacing what has it.
   public func rename(_ name: String, to newName: String) throws(SystemError) {
     try checked("rename", full(name)) {
-      unsafe renameat(descriptor.number, name, descriptor.number, newName)
+      changing(.rename(path: full(name), to: full(newName))) {
+        unsafe renameat(descriptor.number, name, descriptor.number, newName)
+      }
     }
   }
 
   /// Removes a file; false when there is none.
   @discardableResult public func remove(_ name: String) throws(SystemError) -> Bool {
-    if uninterrupted({ unsafe unlinkat(descriptor.number, name, 0) }) == 0 { return true }
+    let result = uninterrupted {
+      changing(.remove(path: full(name))) { unsafe unlinkat(descriptor.number, name, 0) }
+    }
+    if result == 0 { return true }
     if lastErrno == .noSuchFile { return false }
     throw SystemError(operation: "remove", path: full(name), errno: lastErrno)
   }
 
   /// Removes an empty directory; false when there is none.
   @discardableResult public func removeDirectory(_ name: String) throws(SystemError) -> Bool {
-    if uninterrupted({ unsafe unlinkat(descriptor.number, name, AT_REMOVEDIR) }) == 0 { return true }
+    let result = uninterrupted {
+      changing(.removeDirectory(path: full(name))) { unsafe unlinkat(descriptor.number, name, AT_REMOVEDIR) }
+    }
+    if result == 0 { return true }
     if lastErrno == .noSuchFile { return false }
     throw SystemError(operation: "remove", path: full(name), errno: lastErrno)
   }
 
   /// Sets a file's permission bits.
   public func setMode(_ mode: UInt32, of name: String) throws(SystemError) {
-    try checked("change the mode of", full(name)) { unsafe fchmodat(descriptor.number, name, mode, 0) }
+    try checked("change the mode of", full(name)) {
+      changing(.setMode(path: full(name))) { unsafe fchmodat(descriptor.number, name, mode, 0) }
+    }
   }
 
   /// What the file system knows of `name`; nil when there is none. Symbolic links are not followed.
@@ -128,6 +142,11 @@ public struct Directory: ~Copyable, Sendable {
   /// Makes created, renamed and removed names durable.
   public func synchronize() throws(SystemError) { try descriptor.synchronize() }
 
+  /// Makes everything on the directory's file system durable: for many new files at once.
+  public func synchronizeFileSystem() throws(SystemError) {
+    try checked("sync", path) { linux_sync_file_system(descriptor.number) }
+  }
+
   /// Takes the exclusive lock on the directory without waiting; false when another process has it.
   public func tryLock() throws(SystemError) -> Bool { try descriptor.tryLock() }
 
@@ -149,20 +168,18 @@ public struct Directory: ~Copyable, Sendable {
   }
 
   /// Gives the file `name` new contents, whole and durable, or leaves it as it was. A crash at any point
-  /// leaves the old or the new contents, and at worst a file `name.new`, which the next call overwrites.
+  /// leaves the old or the new contents, and at worst a file `name.new`, which the next call removes. (It does
+  /// not empty it: without a journal, a crash may leave both names of the one file.)
   ///
-  ///     openat(name.new, O_RDWR|O_CREAT|O_TRUNC)   pwrite…   fchmod   fsync   close
+  ///     unlinkat(name.new)   openat(name.new, O_RDWR|O_CREAT|O_EXCL)   pwrite…   fchmod   fsync   close
   ///     renameat(name.new, name)
   ///     fsync(directory)
   public func replaceFile(
     _ name: String, with contents: ByteView, mode: UInt32 = 0o640
   ) throws(SystemError) {
     let temporary = name + ".new"
-    let full = full(temporary)
-    let number = try checked("create", full) {
-      unsafe openat(descriptor.number, temporary, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, mode)
-    }
-    let file = FileDescriptor(owning: number, path: full)
+    try remove(temporary)
+    let file = try createFile(temporary, mode: mode)
     try file.write(contents, at: 0)
     try file.setMode(mode)
     try file.synchronize()
@@ -177,6 +194,16 @@ public struct Directory: ~Copyable, Sendable {
   }
 }
 
+extension Directory {
+  /// Makes the name of what is at `path` survive a power loss, unless its directory may not be read.
+  public static func synchronizeParent(of path: String) throws(SystemError) {
+    var name = path[...]
+    while name.utf8.count > 1, name.hasSuffix("/") { name.removeLast() }
+    let parent = name.lastIndex(of: "/").map { $0 == name.startIndex ? "/" : String(name[..<$0]) } ?? "."
+    if let directory = try? Directory(parent) { try directory.synchronize() }
+  }
+}
+
 extension FileDescriptor {
   /// Opens the existing file at `path` for reading.
   public init(reading path: String) throws(SystemError) {
@@ -184,10 +211,16 @@ extension FileDescriptor {
     self.init(owning: number, path: path)
   }
 
+  /// Opens the existing file at `path` for reading and writing in place.
+  public init(updating path: String) throws(SystemError) {
+    let number = try checked("open", path) { unsafe open(path, O_RDWR | O_CLOEXEC) }
+    self.init(owning: number, path: path)
+  }
+
   /// Opens the file at `path` for writing, made when it is not there and emptied when it is.
   public init(writing path: String, mode: UInt32 = 0o640) throws(SystemError) {
     let number = try checked("open", path) {
-      unsafe open(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, mode)
+      changing(.create(path: path)) { unsafe open(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, mode) }
     }
     self.init(owning: number, path: path)
   }
@@ -195,7 +228,7 @@ extension FileDescriptor {
   /// Makes a new file at `path`; fails with `.exists` when there is one.
   public init(creating path: String, mode: UInt32 = 0o640) throws(SystemError) {
     let number = try checked("create", path) {
-      unsafe open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, mode)
+      changing(.create(path: path)) { unsafe open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, mode) }
     }
     self.init(owning: number, path: path)
   }

@@ -77,7 +77,9 @@ extension FileDescriptor {
     while done < bytes.count {
       let rest = bytes.dropFirst(done)
       done += try checked("write", path) {
-        unsafe rest.withUnsafeBytes { unsafe Glibc.write(number, $0.baseAddress, $0.count) }
+        changing(.write(path: path, descriptor: number, bytes: rest, offset: nil)) {
+          unsafe rest.withUnsafeBytes { unsafe Glibc.write(number, $0.baseAddress, $0.count) }
+        }
       }
     }
   }
@@ -88,7 +90,9 @@ extension FileDescriptor {
     while done < bytes.count {
       let rest = bytes.dropFirst(done)
       done += try checked("write", path) {
-        unsafe rest.withUnsafeBytes { unsafe pwrite(number, $0.baseAddress, $0.count, offset + done) }
+        changing(.write(path: path, descriptor: number, bytes: rest, offset: offset + done)) {
+          unsafe rest.withUnsafeBytes { unsafe pwrite(number, $0.baseAddress, $0.count, offset + done) }
+        }
       }
     }
   }
@@ -105,13 +109,20 @@ extension FileDescriptor {
 
   /// Cuts the file off, or extends it with zeros, to `size` bytes.
   public func truncate(to size: Int) throws(SystemError) {
-    try checked("truncate", path) { ftruncate(number, size) }
+    try checked("truncate", path) {
+      changing(.truncate(path: path, descriptor: number, size: size)) { ftruncate(number, size) }
+    }
   }
 
   /// Reserves blocks for `[offset, offset + count)` without changing the file's size; false where the file
   /// system cannot.
   public func allocate(_ count: Int, at offset: Int) throws(SystemError) -> Bool {
-    if uninterrupted({ linux_reserve_blocks(number, Int64(offset), Int64(count)) }) == 0 { return true }
+    let result = uninterrupted {
+      changing(.allocate(path: path, descriptor: number)) {
+        linux_reserve_blocks(number, Int64(offset), Int64(count))
+      }
+    }
+    if result == 0 { return true }
     if lastErrno == .unsupported { return false }
     throw SystemError(operation: "allocate", path: path, errno: lastErrno)
   }
@@ -119,17 +130,21 @@ extension FileDescriptor {
   /// Waits until the file's data, and the size needed to read it, is on stable storage. A failure is final:
   /// the kernel may have dropped the pages, so calling again on this file and seeing success proves nothing.
   public func synchronizeData() throws(SystemError) {
-    try checked("sync", path) { fdatasync(number) }
+    try checked("sync", path) {
+      changing(.synchronizeData(path: path, descriptor: number)) { fdatasync(number) }
+    }
   }
 
   /// As `synchronizeData`, with all metadata; for a directory, its entries.
   public func synchronize() throws(SystemError) {
-    try checked("sync", path) { fsync(number) }
+    try checked("sync", path) {
+      changing(.synchronize(path: path, descriptor: number)) { fsync(number) }
+    }
   }
 
   /// Sets the permission bits.
   public func setMode(_ mode: UInt32) throws(SystemError) {
-    try checked("change the mode of", path) { fchmod(number, mode) }
+    try checked("change the mode of", path) { changing(.setMode(path: path)) { fchmod(number, mode) } }
   }
 
   /// Takes the exclusive advisory lock (`flock(2)`) without waiting; false when another open file holds it.
@@ -145,6 +160,11 @@ extension FileDescriptor {
 
   /// Advises the kernel that the file will be read once from front to back.
   public func adviseSequential() { _ = posix_fadvise(number, 0, 0, POSIX_FADV_SEQUENTIAL) }
+
+  /// Tells the kernel that these bytes need not stay in memory; the next read asks the disk.
+  public func adviseUnneeded(_ count: Int, at offset: Int) {
+    _ = posix_fadvise(number, offset, count, POSIX_FADV_DONTNEED)
+  }
 }
 
 /// What the file system knows about one file.

@@ -7,7 +7,7 @@ import Glibc
 /// files that nobody truncates, or whose owner this process is.
 @safe public struct MappedFile: ~Copyable, @unchecked Sendable {
   private let base: UnsafeMutableRawPointer?
-  /// Bytes mapped: the file's size when it was mapped.
+  /// Bytes mapped.
   public let count: Int
   public let path: String
 
@@ -16,7 +16,11 @@ import Glibc
 
   /// Maps the whole of an open file, which may be closed afterwards.
   public init(_ file: borrowing FileDescriptor) throws(SystemError) {
-    let count = try file.size()
+    try self.init(file, count: file.size())
+  }
+
+  /// Maps the first bytes of an open file: those that nobody will cut off.
+  public init(_ file: borrowing FileDescriptor, count: Int) throws(SystemError) {
     unsafe base = try Self.map(file, count: count)
     self.count = count
     path = file.path

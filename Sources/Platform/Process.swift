@@ -18,6 +18,10 @@ public enum Process {
   /// Gives memory that was freed back to the kernel, which the allocator alone does late or never.
   public static func trimMemory() { linux_trim_memory() }
 
+  /// Keeps the memory of this process, with its private keys, out of core dumps and from other processes of the
+  /// same user (PR_SET_DUMPABLE, prctl(2)).
+  public static func forbidDumps() { linux_forbid_dumps() }
+
   /// What a signal does that nobody waits for.
   public enum Disposition: Sendable { case ignored, byDefault }
 

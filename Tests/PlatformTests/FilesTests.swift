@@ -63,6 +63,22 @@ func withTemporaryDirectory(_ body: (borrowing Directory) throws -> Void) throws
     }
   }
 
+  /// Without a journal, a power failure during the rename can leave both names of the one file, and the next
+  /// replacement must not begin by emptying it.
+  @Test func replacingAFileWhoseTemporaryIsTheSameFileLeavesItsContentsAlone() throws {
+    try withTemporaryDirectory { directory in
+      let old = Array("old".utf8), new = Array("new".utf8)
+      try old.withView { bytes throws(SystemError) in try directory.replaceFile("a", with: bytes) }
+      for name in ["a.new", "witness"] {
+        #expect(unsafe link(directory.path + "/a", directory.path + "/" + name) == 0)
+      }
+      try new.withView { bytes throws(SystemError) in try directory.replaceFile("a", with: bytes) }
+      #expect(try directory.readFile("a", limit: 100).view.text == "new")
+      #expect(try directory.readFile("witness", limit: 100).view.text == "old")
+      #expect(try directory.names() == ["a", "witness"])
+    }
+  }
+
   @Test func aFileOverTheLimitIsRefusedAndNothingIsRead() throws {
     try withTemporaryDirectory { directory in
       let bytes = [UInt8](repeating: 1, count: 70_000)

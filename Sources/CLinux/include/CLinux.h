@@ -7,6 +7,8 @@
 
 // fallocate(2) with FALLOC_FL_KEEP_SIZE.
 int linux_reserve_blocks(int fd, int64_t offset, int64_t count);
+// syncfs(2).
+int linux_sync_file_system(int fd);
 // pthread_setname_np(3) on the calling thread.
 void linux_name_thread(const char *name);
 // PR_SET_TIMERSLACK on the calling thread: how late its sleeps may end.
@@ -17,6 +19,8 @@ int linux_set_niceness(int niceness);
 
 // malloc_trim(3), which Glibc's Swift module leaves out.
 void linux_trim_memory(void);
+// PR_SET_DUMPABLE 0: no core dump, no ptrace by other processes of the user (prctl(2)).
+void linux_forbid_dumps(void);
 
 // accept4(2) with SOCK_NONBLOCK and SOCK_CLOEXEC.
 int linux_accept(int fd);
