@@ -63,9 +63,17 @@ public struct SignedCheckpoint: Hashable, Sendable {
   public init(_ bytes: ByteView, key: VerifierKey, others: [VerifierKey] = []) throws(NoteError) {
     note = try SignedNote(bytes)
     verified = try note.verify(with: [key] + others)
-    guard verified.contains(key) else { throw NoteError(.noKnownSignature) }
+    guard key.isSupported, verified.contains(key) else { throw NoteError(.noKnownSignature) }
     checkpoint = try note.text.withView { (text) throws(NoteError) in try Checkpoint(text) }
     guard checkpoint.origin == key.name else { throw NoteError(.wrongOrigin(checkpoint.origin), line: 1) }
+  }
+
+  /// Adds a signature that was made elsewhere, unverified.
+  public mutating func append(_ signature: NoteSignature) { note.append(signature) }
+
+  /// Adds signatures that others made.
+  public mutating func append(_ signatures: [NoteSignature]) {
+    for signature in signatures { note.append(signature) }
   }
 
   /// Adds the signature by another key, such as a one-time key.

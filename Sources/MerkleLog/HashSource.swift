@@ -10,9 +10,14 @@ public protocol HashSource: ~Copyable {
 }
 
 extension HashSource where Self: ~Copyable {
+  /// The root of the tree of the first `size` leaves.
+  public mutating func root(size: UInt64) throws(Failure) -> Digest {
+    size == 0 ? SHA256.emptyRoot : try root(from: 0, to: size)
+  }
+
   /// The root over leaves `[start, end)`, not empty; `start` is a multiple of the smallest power of two not
   /// below `end - start`, as every node of an RFC 6962 tree has it.
-  mutating func root(from start: UInt64, to end: UInt64) throws(Failure) -> Digest {
+  public mutating func root(from start: UInt64, to end: UInt64) throws(Failure) -> Digest {
     var parts: [Digest] = []
     var position = start
     while position < end {

@@ -24,6 +24,17 @@ public struct KeyName: Hashable, Sendable {
   }
 }
 
+extension KeyName {
+  /// The name of the one-time key that signs checkpoint `number` of the log called so: `ORIGIN#number`.
+  public func checkpointKey(_ number: UInt64) -> KeyName { KeyName(self, suffix: "#\(number)") }
+
+  /// The name of the one-time key that signs seal `number` of the log called so: `ORIGIN#seal-number`.
+  public func sealKey(_ number: UInt64) -> KeyName { KeyName(self, suffix: "#seal-\(number)") }
+
+  /// `suffix` holds nothing that a name must not hold.
+  private init(_ name: KeyName, suffix: String) { bytes = name.bytes + Array(suffix.utf8) }
+}
+
 extension KeyName: CustomStringConvertible {
   public var description: String { String(decoding: bytes, as: UTF8.self) }
 }

@@ -28,6 +28,7 @@ public struct NoteError: Error, Equatable, Sendable {
     case proofExtra
     case proofIndex
     case proofHash
+    case proofHead
     case tooManyHashes
     // Signing.
     case crypto(CryptoError)
@@ -36,7 +37,8 @@ public struct NoteError: Error, Equatable, Sendable {
   /// Number of the line, from 1; 0 when it is the whole.
   public let line: Int
 
-  init(_ reason: Reason, line: Int = 0) {
+  /// An error in a line; 0 is the whole.
+  public init(_ reason: Reason, line: Int = 0) {
     self.reason = reason
     self.line = line
   }
@@ -61,11 +63,12 @@ extension NoteError: CustomStringConvertible {
       case .root: "not the base64 of a 32-byte root hash of a tree of this size"
       case .extensionLine: "an empty line in the checkpoint"
       case .wrongOrigin(let name): "this is a checkpoint of \(name), which is not the name of the key given"
-      case .proofHeader: "the first line is not \(InclusionProofFile.header)"
+      case .proofHeader: "the first line is not that of a proof"
       case .proofExtra: "the extra data is not valid base64"
       case .proofIndex: "no line with the entry's index"
       case .proofHash: "not the base64 of a 32-byte hash"
-      case .tooManyHashes: "more than \(InclusionProofFile.maximumHashes) hashes"
+      case .proofHead: "not the size and the base64 of the root of a tree"
+      case .tooManyHashes: "more hashes than any proof has"
       case .crypto(let error): error.description
       }
     return line > 0 ? "line \(line): \(text)" : text

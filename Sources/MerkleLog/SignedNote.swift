@@ -69,7 +69,9 @@ public struct SignedNote: Hashable, Sendable {
   public func verify(with keys: [VerifierKey]) throws(NoteError) -> [VerifierKey] {
     var verified: [VerifierKey] = []
     for (index, signature) in signatures.enumerated() {
-      let named = keys.filter { $0.isSupported && $0.id == signature.keyID && $0.name == signature.name }
+      let named = keys.filter {
+        $0.publicKey != nil && $0.id == signature.keyID && $0.name == signature.name
+      }
       if named.isEmpty { continue }
       // Two keys can share name and id (32 bits): one of them must have signed.
       guard let key = named.first(where: { $0.verifies(signature: signature.bytes, of: text) }) else {
@@ -108,7 +110,7 @@ public struct SignedNote: Hashable, Sendable {
   /// An em dash (U+2014) and a space begin each signature line.
   private static let dash: [UInt8] = [0xE2, 0x80, 0x94, 0x20]
 
-  private static func signature(_ line: ByteView) -> NoteSignature? {
+  static func signature(_ line: ByteView) -> NoteSignature? {
     guard dash.withView({ line.matches($0, at: 0) }) else { return nil }
     let line = line.dropFirst(dash.count)
     guard let space = line.find(UInt8(ascii: " ")), let name = KeyName(line.prefix(space)),

@@ -24,6 +24,11 @@ public struct KeyError: Error, Equatable, Sendable {
   public let reason: Reason
   /// Byte offset in the text.
   public let offset: Int
+
+  public init(reason: Reason, offset: Int) {
+    self.reason = reason
+    self.offset = offset
+  }
 }
 
 extension KeyError: CustomStringConvertible {
@@ -47,11 +52,13 @@ extension KeyError: CustomStringConvertible {
 public struct VerifierKey: Hashable, Sendable {
   /// Signature type of Ed25519 over the note's text.
   public static let ed25519: UInt8 = 0x01
+  /// Signature type of a witness: Ed25519 over a time and the note's text (C2SP tlog-cosignature).
+  public static let cosignature: UInt8 = 0x04
 
   public let name: KeyName
   /// The first four bytes of `SHA-256(name || LF || type || key)`, big-endian.
   public let id: UInt32
-  /// The signature type. Keys of another type than Ed25519 can be read and printed, and verify nothing.
+  /// The signature type. Keys of other types than those above can be read and printed, and verify nothing.
   public let type: UInt8
   /// The public key.
   public let key: [UInt8]
@@ -61,6 +68,14 @@ public struct VerifierKey: Hashable, Sendable {
     self.name = name
     type = Self.ed25519
     key = publicKey.bytes.array
+    id = Self.id(name: name, type: type, key: key)
+  }
+
+  /// The same name and key for signatures of another type.
+  init(_ other: VerifierKey, type: UInt8) {
+    name = other.name
+    self.type = type
+    key = other.key
     id = Self.id(name: name, type: type, key: key)
   }
 
@@ -77,7 +92,7 @@ public struct VerifierKey: Hashable, Sendable {
     id = fields.id
     type = decoded.view[0]
     key = decoded.view.dropFirst(1).array
-    if type == Self.ed25519, key.count != PublicKey.size {
+    if type == Self.ed25519 || type == Self.cosignature, key.count != PublicKey.size {
       throw KeyError(reason: .size, offset: fields.keyOffset)
     }
     if [0x01, 0x04, 0x06].contains(type), id != Self.id(name: name, type: type, key: key) {
@@ -102,14 +117,18 @@ public struct VerifierKey: Hashable, Sendable {
     return SHA256.hash(message.view).withView { $0.load32(at: 0).byteSwapped }
   }
 
-  /// Whether this key can verify: it is Ed25519.
+  /// Whether this key can be a log's: it is Ed25519 over the text.
   public var isSupported: Bool { type == Self.ed25519 }
 
-  /// The Ed25519 public key; nil for another type.
-  public var publicKey: PublicKey? { isSupported ? key.withView { PublicKey($0) } : nil }
+  /// Whether this key can be a witness's.
+  public var isCosigner: Bool { type == Self.cosignature }
 
-  /// Whether `signature` is this key's signature of `message`.
+  /// The Ed25519 public key; nil for another type.
+  public var publicKey: PublicKey? { isSupported || isCosigner ? key.withView { PublicKey($0) } : nil }
+
+  /// Whether `signature` is this key's signature of `message`. That of a witness is its time and signature.
   public func verifies(signature: [UInt8], of message: [UInt8]) -> Bool {
+    if isCosigner { return Cosignature.time(signature, by: self, of: message) != nil }
     guard let publicKey else { return false }
     return signature.withView { signature in
       message.withView { publicKey.verifies(signature: signature, of: $0) }

@@ -52,9 +52,8 @@ func open(_ note: [UInt8], _ others: [VerifierKey] = []) throws -> SignedCheckpo
     #expect(note.signatures[1].keyID == 0x2032_4abe)
     #expect(note.signatures[1].bytes.count == 72)
     #expect(note.bytes == bytes)
-    let keys = [try VerifierKey(Vectors.witness), try Vectors.key()]
-    #expect(try note.verify(with: keys) == [Vectors.key()])
-    #expect(throws: NoteError.self) { try note.verify(with: [VerifierKey(Vectors.witness)]) }
+    #expect(try note.verify(with: [Vectors.key()]) == [Vectors.key()])
+    #expect(try note.verify(with: [VerifierKey(Vectors.witness), Vectors.key()]).count == 2)
     #expect(throws: NoteError.self) { try note.verify(with: []) }
   }
 
