@@ -22,9 +22,6 @@ public struct SignedSeal: Equatable, Sendable {
 
 /// The directory of a log, opened for reading. Reads its small files; `LogReader` reads the entries.
 public final class LogDirectory: Sendable {
-  /// Most bytes of a file with a verifier key.
-  public static let keyLimit = 4096
-
   /// The directory itself, held open: renaming it changes nothing here.
   public let directory: Directory
   public var path: String { directory.path }
@@ -79,16 +76,19 @@ public final class LogDirectory: Sendable {
     return bytes.view.array
   }
 
-  /// The log's verifier key as it stands in the directory. Who must not believe the directory has it from
+  /// The log's verifier keys as they stand in the directory. Who must not believe the directory has them from
   /// elsewhere.
-  public func verifierKey() throws(LogError) -> VerifierKey {
-    guard let bytes = try read(FileNames.verifierKey, limit: Self.keyLimit) else {
+  public func keys() throws(LogError) -> LogKeys {
+    guard let bytes = try read(FileNames.verifierKey, limit: LogKeys.sizeLimit) else {
       throw .missing(path: path)
     }
     do throws(KeyError) {
-      return try bytes.withView { (text) throws(KeyError) in try VerifierKey(text) }
+      return try bytes.withView { (text) throws(KeyError) in try LogKeys(text) }
     } catch { throw .key(file: FileNames.verifierKey, error) }
   }
+
+  /// The name that the directory claims to be that of its log; nil when it cannot be read.
+  public var origin: KeyName? { try? keys().origin.name }
 
   /// The published checkpoint, signed by `key`; nil when there is none.
   public func checkpoint(_ key: VerifierKey) throws(LogError) -> SignedCheckpoint? {

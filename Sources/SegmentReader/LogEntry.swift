@@ -12,7 +12,8 @@ public struct LogEntry: Equatable, Sendable {
   public let envelope: [UInt8]
   /// The message as it was received.
   public let raw: [UInt8]
-  public let salt: Salt
+  /// Nil when the entry was erased: `envelope` and `raw` are empty then.
+  public let salt: Salt?
   /// The 52 bytes that the leaf hash is made of.
   public let entry: [UInt8]
 
@@ -26,15 +27,16 @@ public struct LogEntry: Equatable, Sendable {
     let envelope = block.contents.envelope(row)
     var raw = ByteBuffer()
     try block.print(row, to: &raw)
-    let seed = block.file.header.seed
+    let salts = block.salts
+    let isErased = salts.table?.erased(index) != nil
     self.index = index
     self.metadata = metadata
     self.envelope = envelope.array
     self.raw = raw.view.array
     sourceName = block.contents.sourceNames.first { $0.number == metadata.source }?.name
     do throws(CryptoError) {
-      var hasher = try EntryHasher(seed: seed)
-      salt = try hasher.salt(index: index)
+      var hasher = try EntryHasher(salts)
+      salt = isErased ? nil : try hasher.salt(index: index)
       entry = try hasher.entry(index: index, metadata, envelope: envelope, raw: raw.view)
     } catch { throw .crypto(error) }
   }

@@ -21,10 +21,14 @@ public enum LogError: Error, Equatable, Sendable {
   case damaged(file: String, DecodeError)
   /// The log holds no entry with that index.
   case noEntry(index: UInt64, first: UInt64, end: UInt64)
+  /// The entry's content was erased; what is left of it cannot be shown.
+  case erased(index: UInt64)
   /// The checkpoint does not cover that entry yet.
   case notCommitted(index: UInt64, size: UInt64)
   /// No file holds the entries from that index on, though others hold what comes after it.
   case noSegment(index: UInt64)
+  /// The entries are encrypted, and the key to them was not given, or is not here.
+  case closed(file: String, first: UInt64, count: UInt64)
   /// The entries, as they are stored, do not lead to the root that the checkpoint signs.
   case rootMismatch(size: UInt64)
 }
@@ -44,10 +48,15 @@ extension LogError: CustomStringConvertible {
       first == end
         ? "there is no entry \(index): the log is empty"
         : "there is no entry \(index): the log holds \(first) to \(end - 1)"
+    case .erased(let index):
+      "the content of entry \(index) was erased; that it was in the log can still be proved, without --disclose"
     case .notCommitted(let index, let size):
       "entry \(index) is not under the checkpoint, which covers \(size) entries"
     case .noSegment(let index):
       "the segment with entry \(index) is missing; run `stele verify`, and restore the file from a copy"
+    case .closed(let file, let first, let count):
+      "\(file): entries \(first) to \(first + max(count, 1) - 1) are encrypted; give the private key of a "
+        + "recipient with --decrypt"
     case .rootMismatch(let size):
       "the entries do not lead to the root of the checkpoint of size \(size): the log was changed or "
         + "damaged; run `stele verify` for the place"

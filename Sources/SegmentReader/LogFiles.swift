@@ -13,8 +13,16 @@ public struct LogFiles: Equatable, Sendable {
       self.kinds = kinds
     }
 
-    /// Whether a file with entries is there, or should be: torn bytes alone are no segment.
-    public var holdsEntries: Bool { !kinds.subtracting([.torn]).isEmpty }
+    /// Whether a file with entries is there, or should be: torn bytes, or a key that a
+    /// crash left alone, are no segment.
+    public var holdsEntries: Bool { !kinds.subtracting([.torn, .cms]).isEmpty }
+  }
+
+  /// The segments whose entries are here, or should be: without those at the front of which only the seal is
+  /// left.
+  public var kept: ArraySlice<Segment> {
+    let holding = segments.filter(\.holdsEntries)
+    return holding.drop { $0.kinds.isDisjoint(with: [.segment, .open, .rewrite]) }
   }
 
   /// By first index.
@@ -22,6 +30,8 @@ public struct LogFiles: Equatable, Sendable {
   public private(set) var hasVerifierKey = false
   public private(set) var hasCheckpoint = false
   public private(set) var hasTiles = false
+  /// Timestamp tokens.
+  public private(set) var timestamps: [TimestampName] = []
   /// What a file was being replaced by when the writer died: `checkpoint.new`.
   public private(set) var temporary: [String] = []
   /// Names that no log has.
@@ -37,8 +47,12 @@ public struct LogFiles: Equatable, Sendable {
         hasVerifierKey = true
       } else if name == FileNames.checkpoint {
         hasCheckpoint = true
+      } else if name == FileNames.cosigned {
+        continue
       } else if name == FileNames.tiles {
         hasTiles = true
+      } else if let timestamp = TimestampName(name) {
+        timestamps.append(timestamp)
       } else if Self.isTemporary(name) {
         temporary.append(name)
       } else {
@@ -52,6 +66,7 @@ public struct LogFiles: Equatable, Sendable {
   private static func isTemporary(_ name: String) -> Bool {
     guard name.hasSuffix(".new") else { return false }
     let target = String(name.dropLast(4))
-    return target == FileNames.verifierKey || target == FileNames.checkpoint || FileNames.parse(target) != nil
+    return [FileNames.verifierKey, FileNames.checkpoint, FileNames.cosigned].contains(target)
+      || FileNames.parse(target) != nil || TimestampName(target) != nil
   }
 }

@@ -10,6 +10,7 @@ import Segments
 ///     any level   nodes that were given: the tree at its end and before the entry asked for
 ///     level >= 8  full tiles of the cache, one file of 8 KiB for 256 hashes
 ///     level 8     the footer of the segment in which the group of 256 entries ends
+///     level >= 8  the tree in the header of the block in which the subtree ends, for a left child
 ///     below       the group's entries, decoded and hashed
 public struct LogHashes: ~Copyable, HashSource {
   /// What may be used beside the entries themselves.
@@ -36,8 +37,13 @@ public struct LogHashes: ~Copyable, HashSource {
   private var block: SegmentBlock?
   private var group: UInt64 = .max
   private var leaves: [Digest] = []
+  /// Index of the first of `leaves`.
+  private var groupStart: UInt64 = 0
+  private var knowsEdge = false
   private var tile: TilePath?
   private var tileHashes: [Digest] = []
+  private var partialTile: TilePath?
+  private var partialHashes: [Digest] = []
 
   /// The hashes of the tree of the first `size` entries.
   public init(_ reader: LogReader, size: UInt64, using shortcuts: Shortcuts = .all) {
@@ -65,6 +71,7 @@ public struct LogHashes: ~Copyable, HashSource {
   /// The hash over the leaves `[index << level, (index + 1) << level)`, which must be below `size`.
   public mutating func hash(level: Int, index: UInt64) throws(LogError) -> Digest {
     let node = Node(level: level, index: index)
+    try learnEdge()
     if let hash = known[node] { return hash }
     return try find(level, index)
   }
@@ -77,13 +84,20 @@ public struct LogHashes: ~Copyable, HashSource {
     return entry
   }
 
+  /// What stood before the oldest entry that is here, its segment's header says, and nothing else.
+  private mutating func learnEdge() throws(LogError) {
+    if knowsEdge { return }
+    knowsEdge = true
+    if reader.firstIndex > 0 { learn(try reader.segment(0).header.tree) }
+  }
+
   private mutating func find(_ level: Int, _ index: UInt64) throws(LogError) -> Digest {
     if level < SubtreeRun.tileLevel { return try hashInGroup(level, index) }
     if let hash = try hashInTile(level, index) { return hash }
-    if level == SubtreeRun.tileLevel {
-      if let hash = try hashInFooter(index) { return hash }
-      return try hashInGroup(level, index)
-    }
+    if level == SubtreeRun.tileLevel, let hash = hashInFooter(index) { return hash }
+    if let hash = hashInPartialTile(level, index) { return hash }
+    if let hash = hashInHeader(level, index) { return hash }
+    if level == SubtreeRun.tileLevel { return try hashInGroup(level, index) }
     return SHA256.node(
       try hash(level: level - 1, index: 2 * index), try hash(level: level - 1, index: 2 * index + 1))
   }
@@ -91,8 +105,13 @@ public struct LogHashes: ~Copyable, HashSource {
   /// The hash over the leaves of that subtree of at most 256 leaves.
   private mutating func hashInGroup(_ level: Int, _ index: UInt64) throws(LogError) -> Digest {
     try loadGroup(index >> UInt64(SubtreeRun.tileLevel - level))
-    let start = Int(index << UInt64(level) & 255)
-    guard start + 1 << level <= leaves.count else {
+    let first = index << UInt64(level)
+    if first < groupStart, level > 0 {
+      return SHA256.node(
+        try hash(level: level - 1, index: 2 * index), try hash(level: level - 1, index: 2 * index + 1))
+    }
+    let start = Int(first) - Int(groupStart)
+    guard start >= 0, start + 1 << level <= leaves.count else {
       throw .noEntry(index: index << UInt64(level), first: reader.firstIndex, end: try reader.endIndex())
     }
     return SHA256.root(of: leaves[start..<start + 1 << level])
@@ -103,8 +122,9 @@ public struct LogHashes: ~Copyable, HashSource {
     if group == wanted { return }
     group = .max
     leaves.removeAll(keepingCapacity: true)
-    var index = wanted << UInt64(SubtreeRun.tileLevel)
-    let end = min(index + 256, size)
+    var index = max(wanted << UInt64(SubtreeRun.tileLevel), reader.firstIndex)
+    let end = min((wanted + 1) << UInt64(SubtreeRun.tileLevel), size)
+    groupStart = index
     var raw = ByteBuffer()
     while index < end {
       let opened = try block(of: index)
@@ -127,8 +147,8 @@ public struct LogHashes: ~Copyable, HashSource {
     _ block: borrowing SegmentBlock, from start: UInt64, to end: UInt64, _ raw: inout ByteBuffer
   ) throws(LogError) -> UInt64 {
     let end = min(end, block.endIndex)
-    let seed = block.file.header.seed
-    var hasher = try crypto { () throws(CryptoError) in try EntryHasher(seed: seed) }
+    let salts = block.salts
+    var hasher = try crypto { () throws(CryptoError) in try EntryHasher(salts) }
     for index in start..<end {
       let row = Int(index - block.firstIndex)
       raw.removeAll()
@@ -143,15 +163,26 @@ public struct LogHashes: ~Copyable, HashSource {
     return end
   }
 
-  private func hashInFooter(_ index: UInt64) throws(LogError) -> Digest? {
+  private func hashInFooter(_ index: UInt64) -> Digest? {
     guard shortcuts.contains(.footers) else { return nil }
     let last = (index + 1) << UInt64(SubtreeRun.tileLevel) - 1
     guard last < size else { return nil }
-    let (file, _) = try reader.locate(last)
-    guard let footer = file.footer, index >= footer.firstGroup,
+    guard let (file, _) = try? reader.locate(last), let footer = file.footer, index >= footer.firstGroup,
       index - footer.firstGroup < UInt64(footer.groupCount)
     else { return nil }
     return footer.group(Int(index - footer.firstGroup))
+  }
+
+  /// A segment that is being written has neither tiles nor footer, but each of its blocks holds the tree at
+  /// its end. A left child is a node of that tree until its sibling is complete, and the hash of a right child
+  /// is made of such: so at most what is in a block or two is hashed anew.
+  private mutating func hashInHeader(_ level: Int, _ index: UInt64) -> Digest? {
+    let end = (index + 1) << UInt64(level)
+    guard shortcuts.contains(.headers), index & 1 == 0, end <= size,
+      let (file, number) = try? reader.locate(end - 1), let tree = try? file.blockHeader(number).tree
+    else { return nil }
+    learn(tree)
+    return known[Node(level: level, index: index)]
   }
 
   private mutating func hashInTile(_ level: Int, _ index: UInt64) throws(LogError) -> Digest? {
@@ -167,6 +198,31 @@ public struct LogHashes: ~Copyable, HashSource {
     return SHA256.root(of: tileHashes[place.hashes])
   }
 
+  /// Of the newest tile of a level the cache holds what there is: all that is left of entries whose segments
+  /// were removed.
+  private mutating func hashInPartialTile(_ level: Int, _ index: UInt64) -> Digest? {
+    guard shortcuts.contains(.tiles) else { return nil }
+    let place = TilePath.place(level: level, index: index)
+    let full = TilePath(.hashes(level: place.tileLevel), index: place.tileIndex)
+    if partialTile != full {
+      partialTile = full
+      partialHashes = readPartialTile(full)
+    }
+    return place.hashes.upperBound <= partialHashes.count ? SHA256.root(of: partialHashes[place.hashes]) : nil
+  }
+
+  private func readPartialTile(_ full: TilePath) -> [Digest] {
+    let names = try? reader.directory.directory.openDirectory("\(full).p").names()
+    guard let width = names?.compactMap({ Int($0) }).max(), (1..<TilePath.fullWidth).contains(width) else {
+      return []
+    }
+    let path = TilePath(full.kind, index: full.index, width: width)
+    let size = width * Digest.size
+    guard let bytes = try? reader.directory.directory.readFile("\(path)", limit: size), bytes.count == size
+    else { return [] }
+    return (0..<width).map { Digest(bytes.view, at: $0 * Digest.size) }
+  }
+
   /// The hashes of a full tile; nil when it is not there, cannot be read, or has another size: it is a cache.
   private func readTile(_ path: TilePath) -> [Digest]? {
     let size = TilePath.fullWidth * Digest.size
@@ -178,7 +234,7 @@ public struct LogHashes: ~Copyable, HashSource {
 
 extension SHA256 {
   /// The root of the tree over a power of two of hashes.
-  static func root(of hashes: ArraySlice<Digest>) -> Digest {
+  public static func root(of hashes: ArraySlice<Digest>) -> Digest {
     if hashes.count == 1 { return hashes[hashes.startIndex] }
     var level = Array(hashes)
     while level.count > 1 { level = (0..<level.count / 2).map { node(level[2 * $0], level[2 * $0 + 1]) } }

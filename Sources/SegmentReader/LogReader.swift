@@ -15,15 +15,18 @@ public final class LogReader: Sendable {
   public let checkpoint: SignedCheckpoint?
   /// First index of every segment, in order.
   public let firstIndexes: [UInt64]
+  private let recipient: RecipientKey?
   private let opened = Mutex<[UInt64: SegmentFile]>([:])
 
-  /// Opens the log in `path`. Without a key, the directory's own is believed.
-  public init(_ path: String, key: VerifierKey? = nil) throws(LogError) {
+  /// Opens the log in `path`. Without a key, the directory's own is believed. With that of a recipient, what
+  /// was encrypted to it is read too.
+  public init(_ path: String, key: VerifierKey? = nil, recipient: RecipientKey? = nil) throws(LogError) {
+    self.recipient = recipient
     directory = try LogDirectory(path)
-    if let key { self.key = key } else { self.key = try directory.verifierKey() }
+    if let key { self.key = key } else { self.key = try directory.keys().origin }
     // Before the listing: what the checkpoint covers must then be listed.
     checkpoint = try directory.checkpoint(self.key)
-    firstIndexes = try directory.files().segments.filter(\.holdsEntries).map(\.firstIndex)
+    firstIndexes = try directory.files().kept.map(\.firstIndex)
   }
 
   /// Number of entries under the checkpoint.
@@ -61,7 +64,8 @@ public final class LogReader: Sendable {
     for _ in 0..<4 {
       for kind in [FileNames.Kind.segment, .open, .rewrite] {
         do throws(LogError) {
-          return try SegmentFile(directory, firstIndex, kind, committed: committedSize)
+          return try SegmentFile(
+            directory, firstIndex, kind, committed: committedSize, recipient: recipient)
         } catch .system(let error) where error.errno == .noSuchFile {
           continue
         }

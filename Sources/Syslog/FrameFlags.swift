@@ -77,6 +77,12 @@ public struct FrameFlags: RawRepresentable, Hashable, Sendable, BitwiseCopyable 
     set { set(0x100, newValue) }
   }
 
+  /// Bit 9: what is stored is not all that was received: parts were masked before, as the source's rules say.
+  @inlinable public var masked: Bool {
+    get { rawValue & 0x200 != 0 }
+    set { set(0x200, newValue) }
+  }
+
   @inlinable mutating func set(_ bit: UInt16, _ on: Bool) {
     rawValue = on ? rawValue | bit : rawValue & ~bit
   }

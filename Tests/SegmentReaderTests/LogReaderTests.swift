@@ -163,4 +163,25 @@ func buildLog(_ path: String, _ stages: [FinishStage], checkpoint: Int? = nil) t
       #expect(refused > whole.count)
     }
   }
+
+  /// A writer that starts cuts off what a crash tore: who reads a mapping there would be killed.
+  @Test func nothingIsMappedThatAStartingWriterCutsOff() throws {
+    try withTemporaryDirectory { path in
+      let log = try LogBuilder(path)
+      for number in 0..<3 { try log.append(LogBuilder.lines(10, from: 10 * number)) }
+      let encoded = try log.finish(.open)
+      try log.writeCheckpoint(10)
+      let name = FileNames.name(0, .open)
+      for torn in [encoded.bytes.dropLast(1) + [0], encoded.bytes + Array(repeating: 1, count: 20_000)] {
+        try log.write(Array(torn), to: name)
+        let reader = try LogReader(path)
+        let file = try reader.segment(0)
+        #expect(file.byteCount == torn.count)
+        #expect(file.view.count == file.blocksEnd)
+        #expect(file.endIndex == (torn.count == encoded.bytes.count ? 20 : 30))
+        try Directory(path).openFile(name, .readWrite).truncate(to: file.blocksEnd)
+        for index in 0..<file.endIndex { #expect(try reader.entry(index).raw == log.entries[Int(index)].raw) }
+      }
+    }
+  }
 }

@@ -13,6 +13,7 @@ struct FormatPageDump {
 
   private var reader: ByteReader
   private(set) var text = ""
+  private var chainBefore = "chain value before: start"
 
   init(_ file: ByteView) { reader = ByteReader(file) }
 
@@ -86,7 +87,7 @@ struct FormatPageDump {
     _ = try field(origin, "origin")
     _ = try field(hashes * Digest.size, "tree before")
     try digest("SHA-256 of the header so far")
-    try block()
+    while reader.view.load32(at: reader.offset) == BlockHeader.magic { try block() }
     try footer()
   }
 
@@ -105,8 +106,11 @@ struct FormatPageDump {
     try number(8, "latest receive time")
     try number(4, "flags")
     let hashes = try number(4, "hashes of the tree")
-    try digest("chain value before: start")
-    for _ in 0..<hashes { try digest("tree with this block: the leaf") }
+    try digest(chainBefore)
+    for _ in 0..<hashes {
+      try digest(
+        "tree with this block: " + (chainBefore.hasSuffix("start") ? "the leaf" : "root of both leaves"))
+    }
     guard entries == 1 else { throw Unexpected(offset: reader.offset, wanted: "one entry") }
     let end = reader.offset + stored
     try payload()
@@ -115,6 +119,7 @@ struct FormatPageDump {
     }
     heading("end of the block")
     try digest("chain")
+    chainBefore = "chain value before"
   }
 
   private mutating func payload() throws {

@@ -5,8 +5,8 @@ import Segments
 import Templates
 import Testing
 
-/// The smallest segment, made of fixed numbers in place of random ones: one control entry, as a new log has
-/// it.
+/// The smallest segment, made of fixed numbers in place of random ones: two control entries, as a new log has
+/// them before its blocks are joined.
 struct FormatPageExample {
   static let origin = "example.com/log"
   static let created: Int64 = 1_767_225_600_000_000_000  // 2026-01-01T00:00:00Z
@@ -14,13 +14,19 @@ struct FormatPageExample {
   static let metadata = EntryMetadata(time: created + 1_000_000, source: 0, flags: 4, kind: .control)
 
   let key: VerifierKey
+  let keys: LogKeys
   let raw: [UInt8]
+  /// The entry that names the next one-time key.
+  let keyRaw: [UInt8]
   let seed: SaltKey
   let headerSize: Int
   let header: BlockHeader
   let payload: [UInt8]
   let file: [UInt8]
   let leaf: Digest
+  /// Chain value of the first block, and root of the tree of both entries.
+  let firstChain: Digest
+  let root: Digest
   let seal: Seal
   let checkpoint: [UInt8]
 
@@ -39,30 +45,45 @@ struct FormatPageExample {
     segment.encode(to: &out)
     headerSize = out.count
     let start = try SegmentHeader.decode(out.view).chainStart
-    let (payload, contents) = Self.encode(raw)
-    self.payload = payload
-    leaf = try Self.leaf(seed, raw)
+    let keyRaw = Array(
+      KeyRecord(number: 1, key: try Self.oneTimeKey(1).verifier.publicKey.required, signature: nil).text.utf8)
     var tree = CompactRange()
-    tree.append(leaf)
-    header = BlockHeader(
-      segment: id, number: 0, firstIndex: 0, contents: contents, storedByteCount: payload.count,
-      previousChain: start,
-      tree: tree)
-    var head = ByteBuffer()
-    header.encode(to: &head)
-    let chain = payload.withView { BlockHeader.chain(previous: start, header: head.view, stored: $0) }
-    let offset = out.count
-    out.append(head.view)
-    out.append(payload)
-    out.append(chain)
-    SegmentFooter(blocks: [SegmentFooter.Block(header, at: offset)], firstGroup: 0, groups: [], chain: chain)
-      .encode(to: &out)
+    var chain = start
+    var first = start
+    var index: [SegmentFooter.Block] = []
+    var parts: [(header: BlockHeader, payload: [UInt8], leaf: Digest)] = []
+    for (number, raw) in [raw, keyRaw].enumerated() {
+      let (payload, contents) = Self.encode(raw)
+      let leaf = try Self.leaf(seed, raw, index: UInt64(number))
+      tree.append(leaf)
+      let header = BlockHeader(
+        segment: id, number: number, firstIndex: UInt64(number), contents: contents,
+        storedByteCount: payload.count, previousChain: chain, tree: tree)
+      parts.append((header, payload, leaf))
+      index.append(SegmentFooter.Block(header, at: out.count))
+      var head = ByteBuffer()
+      header.encode(to: &head)
+      chain = payload.withView { BlockHeader.chain(previous: chain, header: head.view, stored: $0) }
+      out.append(head.view)
+      out.append(payload)
+      out.append(chain)
+      if number == 0 { first = chain }
+    }
+    (header, payload, leaf) = parts[0]
+    (self.keyRaw, firstChain, root) = (keyRaw, first, tree.root)
+    SegmentFooter(blocks: index, firstGroup: 0, groups: [], chain: chain).encode(to: &out)
     file = out.view.array
     seal = Seal(
-      origin: Self.origin, segment: id, firstIndex: 0, endIndex: 1, root: tree.root, chain: chain,
-      byteCount: file.count, fileHash: SHA256.hash(out.view), previous: nil)
-    let head1 = Checkpoint(origin: signer.name, size: 1, root: tree.root)
-    checkpoint = try SignedCheckpoint(head1, signedBy: signer).note.bytes
+      origin: Self.origin, segment: id, firstIndex: 0, endIndex: 2, root: tree.root, chain: chain,
+      byteCount: file.count, fileHash: SHA256.hash(out.view), previous: nil,
+      keys: SealKeys(
+        number: 0, next: try Self.oneTimeKey(2).verifier.publicKey.required,
+        checkpoint: NamedKey(number: 1, key: try Self.oneTimeKey(1).verifier.publicKey.required, epoch: 0)))
+    var signed = try SignedCheckpoint(
+      Checkpoint(origin: signer.name, size: 2, root: tree.root), signedBy: signer)
+    try signed.sign(with: Self.oneTimeKey(0))
+    checkpoint = signed.note.bytes
+    keys = LogKeys(origin: signer.verifier, first: try Self.oneTimeKey(0).verifier)
   }
 
   private static func encode(_ raw: [UInt8]) -> ([UInt8], BlockContents) {
@@ -74,10 +95,25 @@ struct FormatPageExample {
     return (out.view.array, contents)
   }
 
-  private static func leaf(_ seed: SaltKey, _ raw: [UInt8]) throws -> Digest {
+  private static func leaf(_ seed: SaltKey, _ raw: [UInt8], index: UInt64) throws -> Digest {
     var hasher = try EntryHasher(seed: seed)
     return try raw.withView { raw in
-      try envelope.withView { try hasher.leaf(index: 0, metadata, envelope: $0, raw: raw) }
+      try envelope.withView { try hasher.leaf(index: index, metadata, envelope: $0, raw: raw) }
     }
   }
+}
+
+extension FormatPageExample {
+  /// A one-time key, whose secret is 32 times `secret`: 0 signs the first checkpoint, 1 the next; 2 the next seal.
+  private static func oneTimeKey(_ secret: UInt8) throws -> SignerKey {
+    var seed = ByteBuffer()
+    seed.append([UInt8](repeating: secret, count: SigningKey.seedSize))
+    let origin = try #require(KeyName(Self.origin))
+    let name = secret == 2 ? origin.sealKey(1) : origin.checkpointKey(UInt64(secret))
+    return SignerKey(name: name, key: try SigningKey(seed: seed.view))
+  }
+}
+
+extension PublicKey? {
+  fileprivate var required: PublicKey { get throws { try #require(self) } }
 }

@@ -42,13 +42,15 @@ import Testing
       var scan = try SegmentScan(file)
       guard case .block(let block) = try scan.next() else { throw DecodeError(.invalid, at: scan.offset) }
       #expect(block.isIntact())
+      guard case .block(let last) = try scan.next() else { throw DecodeError(.invalid, at: scan.offset) }
       guard case .footer = try scan.next() else { throw DecodeError(.invalid, at: scan.offset) }
       var hasher = try EntryHasher(seed: scan.header.seed)
       var leaves = ValueList<Digest>()
       try DecodedBlock.hashLeaves(of: block, &hasher, &leaves)
       #expect(leaves.count == 1)
       #expect(leaves[0] == example.leaf)
-      #expect(block.header.tree.root == example.seal.root)
+      #expect(last.isIntact())
+      #expect(last.header.tree.root == example.seal.root)
     }
   }
 
@@ -57,8 +59,8 @@ import Testing
     let hashes = try Hashes(example)
     #expect(hashes.leaf == example.leaf)
     #expect(hashes.start == example.header.previousChain)
-    #expect(hashes.chain == example.seal.chain)
-    #expect(hashes.leaf == example.seal.root)
+    #expect(hashes.chain == example.firstChain)
+    #expect(example.header.tree.root == hashes.leaf)
   }
 
   /// Every hash of the example, from the file's bytes and the page's formulas.
@@ -119,6 +121,8 @@ import Testing
       "            version, kind, flags, source, time, raw size; the commitment follows",
       "leaf        \(hashes.leaf)",
       "            SHA-256(00 || entry); of a tree of one leaf it is also the root",
+      "root        \(example.root)",
+      "            of both entries: SHA-256(01 || leaf || leaf of the second)",
       "start       \(hashes.start)",
       "            SHA-256(03 || bytes 0000 to 000b || bytes 0030 to the digest)",
       "stored      \(hashes.stored)", "            SHA-256(stored bytes)",
@@ -126,9 +130,12 @@ import Testing
     ]
     return """
 
-      The message is the control entry that begins every log:
+      The messages are the control entries that begin every log: what it is, and the key of checkpoint 1, with which
+      the tree of checkpoint 0 ends.
 
       \(indented(wrapped(String(decoding: example.raw, as: UTF8.self))))
+
+      \(indented(wrapped(String(decoding: example.keyRaw, as: UTF8.self))))
 
       The file, \(example.file.count) bytes, offsets in hexadecimal:
 
@@ -138,7 +145,9 @@ import Testing
 
       \(indented(proof.joined(separator: "\n")))
 
-      The text of its seal, and the signed checkpoint of the log so far:
+      The log's `vkey`, the text of its seal, and the signed checkpoint of the log so far:
+
+      \(indented(example.keys.text))
 
       \(indented(example.seal.text))
 

@@ -21,7 +21,10 @@ struct GoldenLog {
   private var roots: [String] = []
   private var tree = CompactRange()
   private var previousID = SegmentID(high: 0, low: 0)
-  private var previousSeal: Digest?
+  private var previousSeal: Seal?
+  /// What the `key` entries need: how many there are, and the last checkpoint's one-time signature.
+  private var keyCount: UInt64 = 0
+  private var lastSignature: [UInt8]?
   private var time: Int64 = 1_767_225_600_000_000_000
 
   /// One line for each entry: what is stored of it beside its bytes, and these in hexadecimal.
@@ -41,14 +44,15 @@ struct GoldenLog {
     }
     let matcher = Matcher([SyslogHeaders.templates(around: bodies)])
     let created = log.control(#"{"type":"created","origin":"\#(name)","key":"\#(signer.verifier)"}"#)
-    try log.append([[created], log.received(Self.lines), log.pieces()], matcher, signer)
+    try log.append([[created], log.received(Self.lines), log.pieces(), [log.key()]], matcher, signer)
     // Enough rows for dictionaries, runs, shapes and a filter, as blocks have that were joined.
     try log.append(
-      [log.received((0..<1500).map { Self.numbered($0) }), [log.control(#"{"type":"end"}"#)]], matcher, signer
+      [
+        log.received((0..<1500).map { Self.numbered($0) }), [log.control(#"{"type":"end"}"#), log.key()],
+      ], matcher, signer
     )
-    log.files[FileNames.verifierKey] = Array("\(signer.verifier)\n".utf8)
-    let checkpoint = Checkpoint(origin: name, size: log.tree.size, root: log.tree.root)
-    log.files[FileNames.checkpoint] = try SignedCheckpoint(checkpoint, signedBy: signer).note.bytes
+    log.files[FileNames.verifierKey] = Array(
+      LogKeys(origin: signer.verifier, first: try Self.oneTimeKey(name.checkpointKey(0)).verifier).text.utf8)
     log.files["expected.raw"] = Array(log.expected.map { $0 + "\n" }.joined().utf8)
     log.files["expected.roots"] = Array(log.roots.map { $0 + "\n" }.joined().utf8)
     return log
@@ -85,6 +89,27 @@ struct GoldenLog {
     return Entry(
       raw: Array(text.utf8), metadata: EntryMetadata(time: time, source: 0, flags: 4, kind: .control),
       envelope: [5])
+  }
+
+  /// One-time keys are made from their names.
+  private static func oneTimeKey(_ name: KeyName) throws -> SignerKey {
+    // The first seal is signed by the key of the first checkpoint.
+    let seed = Array("\(name)".replacing("#seal-0", with: "#0").utf8)
+    var secret = ByteBuffer()
+    secret.append(seed.withView { SHA256.hash($0) })
+    return SignerKey(name: name, key: try SigningKey(seed: secret.view))
+  }
+
+  private static func publicKey(_ name: KeyName) throws -> PublicKey {
+    try #require(try oneTimeKey(name).verifier.publicKey)
+  }
+
+  /// The entry that ends the next checkpoint's tree.
+  private mutating func key() throws -> Entry {
+    let name = try #require(KeyName("golden.example/v1"))
+    keyCount += 1
+    let key = try Self.publicKey(name.checkpointKey(keyCount))
+    return control(KeyRecord(number: keyCount, key: key, signature: lastSignature).text)
   }
 
   private mutating func received(_ lines: [String]) -> [Entry] {
@@ -149,14 +174,33 @@ struct GoldenLog {
     SegmentFooter(blocks: index, firstGroup: first >> 8, groups: groups, chain: chain).encode(to: &out)
     let seal = Seal(
       origin: "\(signer.name)", segment: header.id, firstIndex: first, endIndex: tree.size, root: tree.root,
-      chain: chain, byteCount: out.count, fileHash: SHA256.hash(out.view), previous: previousSeal)
+      chain: chain, byteCount: out.count, fileHash: SHA256.hash(out.view), previous: previousSeal?.textHash,
+      keys: try sealKeys(signer.name))
     var note = try SignedNote(text: Array(seal.text.utf8))
     try note.sign(with: signer)
+    try note.sign(with: Self.oneTimeKey(signer.name.sealKey(seal.keys.number)))
     files[FileNames.name(first, .segment)] = out.view.array
     files[FileNames.name(first, .seal)] = note.bytes
     roots.append("\(tree.size) \(tree.root)")
     previousID = header.id
-    previousSeal = seal.textHash
+    previousSeal = seal
+    try signTree(signer)
+  }
+
+  private func sealKeys(_ name: KeyName) throws -> SealKeys {
+    let number = previousSeal.map { $0.keys.number + 1 } ?? 0
+    return SealKeys(
+      number: number, next: try Self.publicKey(name.sealKey(number + 1)),
+      checkpoint: NamedKey(
+        number: keyCount, key: try Self.publicKey(name.checkpointKey(keyCount)), epoch: 0))
+  }
+
+  private mutating func signTree(_ signer: borrowing SignerKey) throws {
+    let checkpoint = Checkpoint(origin: signer.name, size: tree.size, root: tree.root)
+    var signed = try SignedCheckpoint(checkpoint, signedBy: signer)
+    try signed.sign(with: Self.oneTimeKey(signer.name.checkpointKey(keyCount - 1)))
+    lastSignature = signed.note.signatures.last?.bytes
+    files[FileNames.checkpoint] = signed.note.bytes
   }
 
   private static func leaf(_ entry: Entry, _ index: UInt64, _ hasher: inout EntryHasher) throws -> Digest {

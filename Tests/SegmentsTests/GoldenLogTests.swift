@@ -40,7 +40,7 @@ import Testing
   /// Checks everything that the files say of each other, and every entry against `expected.raw`.
   private static func check(_ files: [String: [UInt8]]) throws {
     let key = try #require(files[FileNames.verifierKey]).withView { (text) throws(KeyError) in
-      try VerifierKey(text)
+      try LogKeys(text).origin
     }
     let expected = try lines(files, "expected.raw")
     let roots = try lines(files, "expected.roots")

@@ -272,6 +272,9 @@ public struct DecodedBlock: ~Copyable, Sendable {
   /// The flags of `row`. Needs `loadFlags`.
   public func flags(_ row: Int) -> UInt16 { UInt16(truncatingIfNeeded: flags[row]) }
 
+  /// The rows of control entries. Needs `loadFlags`.
+  public var controlRows: [Int] { (0..<count).filter { flags[$0] >> 16 == 1 } }
+
   /// What the transport knew of `row`. Needs `loadEntries`.
   public func envelope(_ row: Int) -> ByteView { envelopes[row] }
 

@@ -15,7 +15,7 @@ import MerkleLog
 ///     44  stored byte count       u32
 ///     48  earliest receive time   i64
 ///     56  latest receive time     i64
-///     64  flags = 0               u32
+///     64  flags                   u32      bit 0: the stored bytes are encrypted
 ///     68  hash count k            u32
 ///     72  previous chain value    32
 ///    104  k hashes of the tree with this block's last entry
@@ -26,6 +26,10 @@ public struct BlockHeader: Equatable, Sendable {
   public static let magic: UInt32 = 0x424C_5453
   public static let version: UInt16 = 1
   private static let fixedSize = 104
+  private static let encryptedFlag: UInt32 = 1
+  static let flagsOffset = 64
+  /// Most bytes of a header: that of a block behind 2^64 - 1 entries.
+  public static let sizeLimit = fixedSize + 64 * Digest.size
 
   public var segment: SegmentID
   public var number: Int
@@ -35,11 +39,14 @@ public struct BlockHeader: Equatable, Sendable {
   public var previousChain: Digest
   /// The tree with this block's last entry.
   public var tree: CompactRange
+  /// The stored bytes are encrypted under the segment's key (`BlockCipher`).
+  public var isEncrypted: Bool
 
   public init(
     segment: SegmentID, number: Int, firstIndex: UInt64, contents: BlockContents, storedByteCount: Int,
-    previousChain: Digest, tree: CompactRange
+    previousChain: Digest, tree: CompactRange, isEncrypted: Bool = false
   ) {
+    self.isEncrypted = isEncrypted
     self.segment = segment
     self.number = number
     self.firstIndex = firstIndex
@@ -68,7 +75,7 @@ public struct BlockHeader: Equatable, Sendable {
     out.append(littleEndian: UInt32(storedByteCount))
     out.append(littleEndian: contents.firstTime)
     out.append(littleEndian: contents.lastTime)
-    out.append(littleEndian: UInt32(0))
+    out.append(littleEndian: isEncrypted ? Self.encryptedFlag : 0)
     out.append(littleEndian: UInt32(tree.hashes.count))
     out.append(previousChain)
     for hash in tree.hashes { out.append(hash) }
@@ -89,7 +96,9 @@ public struct BlockHeader: Equatable, Sendable {
     contents = BlockContents(
       count: count, rawByteCount: rawByteCount, firstTime: try reader.integer(),
       lastTime: try reader.integer())
-    guard try reader.integer(UInt32.self) == 0 else { throw DecodeError(.unsupported, at: 64) }
+    let flags = try reader.integer(UInt32.self)
+    guard flags & ~Self.encryptedFlag == 0 else { throw DecodeError(.unsupported, at: Self.flagsOffset) }
+    isEncrypted = flags & Self.encryptedFlag != 0
     let hashCount = Int(try reader.integer(UInt32.self))
     previousChain = try reader.digest()
     guard count > 0, count <= Limits.blockEntries, rawByteCount <= Limits.blockRawBytesAtMost,
@@ -99,6 +108,11 @@ public struct BlockHeader: Equatable, Sendable {
     guard let tree = try reader.tree(size: firstIndex + UInt64(count), hashCount: hashCount)
     else { throw DecodeError(.invalid, at: 68) }
     self.tree = tree
+  }
+
+  /// Whether the header at the front of `bytes`, which was read before, says that the block is encrypted.
+  public static func isEncrypted(_ bytes: ByteView) -> Bool {
+    bytes.load32(at: flagsOffset) & encryptedFlag != 0
   }
 
   /// The chain value of a block with that header and those stored bytes.

@@ -4,6 +4,8 @@ public enum FileNames {
   public static let verifierKey = "vkey"
   /// The newest signed checkpoint.
   public static let checkpoint = "checkpoint"
+  /// The newest checkpoint with enough cosignatures of witnesses.
+  public static let cosigned = "cosigned"
   /// Hash tiles, a cache.
   public static let tiles = "tile"
 
@@ -15,8 +17,12 @@ public enum FileNames {
     case segment
     /// The signed statement about a finished segment.
     case seal
+    /// The key of a segment's encrypted blocks, encrypted to those who may read them.
+    case cms
     /// Blocks of an open segment joined into larger ones, until that file takes the open one's place.
     case rewrite
+    /// The signed statement about a finished segment that entries were erased from.
+    case amendment
     /// Bytes behind the last whole block, cut off by recovery.
     case torn
   }

@@ -52,6 +52,8 @@ public struct ScanError: Error, Equatable, Sendable {
 /// stored bytes are only checked by `ScannedBlock.isIntact`, and the entries by decoding.
 public struct SegmentScan: Sendable {
   public let header: SegmentHeader
+  /// Where the entries' salts come from.
+  public let salts: SaltSource
   public let chainStart: Digest
   /// Offset of the next block.
   public private(set) var offset: Int
@@ -69,7 +71,17 @@ public struct SegmentScan: Sendable {
     self.file = file
     chainStart = start
     chain = start
-    offset = size
+    if header.isAmended {
+      let table: SaltTable
+      do throws(DecodeError) { table = try SaltTable(file.dropFirst(size)) } catch {
+        throw DecodeError(error.reason, at: size + error.offset)
+      }
+      salts = .table(table)
+      offset = size + table.byteCount
+    } else {
+      salts = .seed(header.seed)
+      offset = size
+    }
     tree = header.tree
   }
 
