@@ -12,12 +12,15 @@ enum BlockRewriter {
   private static let smallEntries = 8192
   private static let smallRawBytes = 2 << 20
 
-  /// Whether the blocks of the file are so small that larger ones pay.
-  static func isWorthwhile(_ directory: borrowing Directory, _ name: String) throws(WriteError) -> Bool {
+  /// Whether the blocks of the file are so small that larger ones pay, and can be read.
+  static func isWorthwhile(
+    _ directory: borrowing Directory, _ name: String, _ key: SegmentKey?
+  ) throws(WriteError) -> Bool {
     let file = try system { () throws(SystemError) in try MappedFile(try directory.openFile(name)) }
     guard var scan = try? SegmentScan(file.view) else { return false }
     var blocks = 0, entries = 0, rawByteCount = 0
     while case .block(let block)? = try? scan.next() {
+      if block.header.isEncrypted, key == nil { return false }
       blocks += 1
       entries += block.header.contents.count
       rawByteCount += block.header.contents.rawByteCount
@@ -26,9 +29,9 @@ enum BlockRewriter {
   }
 
   /// Writes the segment `source` as `target` with large blocks and no footer.
-  static func rewrite(_ directory: borrowing Directory, from source: String, to target: String)
-    throws(WriteError)
-  {
+  static func rewrite(
+    _ directory: borrowing Directory, from source: String, to target: String, _ key: SegmentKey?
+  ) throws(WriteError) {
     let file = try system { () throws(SystemError) in try MappedFile(try directory.openFile(source)) }
     try system { () throws(SystemError) in _ = try directory.remove(target) }
     let output = try system { () throws(SystemError) in try directory.createFile(target) }
@@ -38,10 +41,12 @@ enum BlockRewriter {
         throw .unreadable(offset: error.offset)
       }
       let hasher: EntryHasher
-      do throws(CryptoError) { hasher = try EntryHasher(seed: scan.header.seed) } catch {
+      do throws(CryptoError) { hasher = try EntryHasher(scan.salts) } catch {
         throw .crypto(error)
       }
-      var joiner = BlockJoiner(file.view, output, scan, hasher)
+      let cipher: BlockCipher
+      do throws(CryptoError) { cipher = try BlockCipher() } catch { throw .crypto(error) }
+      var joiner = BlockJoiner(file.view, output, scan, hasher, cipher, key)
       try joiner.run()
     } catch {
       switch error {
@@ -66,6 +71,11 @@ private struct BlockJoiner: ~Copyable {
   private let output: FileDescriptor
   private var scan: SegmentScan
   private var hasher: EntryHasher
+  private let key: SegmentKey?
+  private var cipher: BlockCipher
+  /// Whether the blocks that are being joined are encrypted, and `hasher` has their salts.
+  private var isEncrypted = false
+  private var plain = ByteBuffer()
   private var tree: CompactRange
   private var chain: Digest
   private var offset: Int
@@ -75,9 +85,12 @@ private struct BlockJoiner: ~Copyable {
   private var payload = ByteBuffer()
 
   init(
-    _ file: ByteView, _ output: consuming FileDescriptor, _ scan: SegmentScan, _ hasher: consuming EntryHasher
+    _ file: ByteView, _ output: consuming FileDescriptor, _ scan: SegmentScan,
+    _ hasher: consuming EntryHasher, _ cipher: consuming BlockCipher, _ key: SegmentKey?
   ) {
     self.output = output
+    self.cipher = cipher
+    self.key = key
     self.file = file
     self.scan = scan
     self.hasher = hasher
@@ -93,7 +106,8 @@ private struct BlockJoiner: ~Copyable {
     while let block = try nextBlock() {
       let contents = block.header.contents
       if entries + contents.count > Limits.blockEntries
-        || rawByteCount + contents.rawByteCount > Limits.blockRawBytes, !pending.isEmpty
+        || rawByteCount + contents.rawByteCount > Limits.blockRawBytes
+        || block.header.isEncrypted != pending.last?.header.isEncrypted, !pending.isEmpty
       {
         try join(pending)
         pending = []
@@ -122,6 +136,7 @@ private struct BlockJoiner: ~Copyable {
 
   /// Writes the entries of `blocks` as one block.
   private mutating func join(_ blocks: [ScannedBlock]) throws(RewriteError) {
+    try useSalts(of: blocks[0])
     // The templates of all of them; each block's own messages are then matched against their own template
     // again.
     var templates: [Template] = []
@@ -160,7 +175,27 @@ private struct BlockJoiner: ~Copyable {
     try writeBlock(first, contents)
   }
 
-  private func decode(_ block: ScannedBlock) throws(RewriteError) -> DecodedBlock {
+  /// Makes `hasher` that of blocks like this one.
+  private mutating func useSalts(of block: ScannedBlock) throws(RewriteError) {
+    if block.header.isEncrypted == isEncrypted { return }
+    isEncrypted.toggle()
+    do throws(BlockReadError) {
+      let salts = try scan.salts.of(block.header, key)
+      do throws(CryptoError) { hasher = try EntryHasher(salts) } catch { throw .crypto(error) }
+    } catch { throw Self.failure(error, block) }
+  }
+
+  private static func failure(_ error: BlockReadError, _ block: ScannedBlock) -> RewriteError {
+    if case .crypto(let error) = error { return .crypto(error) }
+    return .unreadable(offset: block.offset)
+  }
+
+  /// The block's columns, valid until the next is decoded.
+  private mutating func decode(_ stored: ScannedBlock) throws(RewriteError) -> DecodedBlock {
+    let block: ScannedBlock
+    do throws(BlockReadError) { block = try cipher.open(stored, key, into: &plain) } catch {
+      throw Self.failure(error, stored)
+    }
     do throws(DecodeError) {
       return try DecodedBlock(
         block.stored, count: block.header.contents.count, rawByteCount: block.header.contents.rawByteCount)
@@ -196,9 +231,17 @@ private struct BlockJoiner: ~Copyable {
   }
 
   private mutating func writeBlock(_ first: UInt64, _ contents: BlockContents) throws(RewriteError) {
+    if isEncrypted, let key {
+      do throws(CryptoError) {
+        try cipher.seal(
+          payload.view, segment: scan.header.id, firstIndex: first, contents, key, to: &plain)
+      } catch { throw .crypto(error) }
+      swap(&payload, &plain)
+    }
     let header = BlockHeader(
       segment: scan.header.id, number: number, firstIndex: first, contents: contents,
-      storedByteCount: payload.count, previousChain: chain, tree: tree)
+      storedByteCount: payload.count, previousChain: chain, tree: tree,
+      isEncrypted: isEncrypted)
     var block = ByteBuffer(capacity: header.blockByteCount)
     header.encode(to: &block)
     chain = BlockHeader.chain(previous: chain, header: block.view, stored: payload.view)

@@ -11,12 +11,23 @@ public final class SegmentPlan: Sendable {
   public let seed: SaltKey
   /// Nanoseconds since 1970 UTC.
   public let created: Int64
+  /// The key that blocks of messages are encrypted with; nil when they are stored in the clear. Wiped when the
+  /// segment ends.
+  public let key: SegmentKey?
+  /// What the sidecar of an encrypted segment holds: the key, encrypted to each recipient.
+  let envelope: [UInt8]?
 
-  public init() throws(CryptoError) {
+  /// Without recipients, the segment is stored in the clear.
+  public init(recipients: [Recipient] = []) throws(CryptoError) {
+    key = recipients.isEmpty ? nil : try SegmentKey.random()
+    envelope = try key?.envelope(for: recipients)
     id = try SegmentID.random()
     seed = try SaltKey.random()
     created = Clock.realtime()
   }
+
+  /// The seed of the salts of messages.
+  public func messageSeed() throws(CryptoError) -> SaltKey { try key?.saltSeed() ?? seed }
 }
 
 /// One block, encoded and hashed, on its way to the file. Reused.
@@ -27,6 +38,10 @@ public final class EncodedBlock: @unchecked Sendable {
   public var leaves = ValueList<Digest>()
   public var contents = BlockContents(count: 0, rawByteCount: 0, firstTime: 0, lastTime: 0)
   public var plan: SegmentPlan
+  /// The payload is encrypted.
+  public private(set) var isEncrypted = false
+  private var spare = ByteBuffer()
+  private var cipher: BlockCipher?
 
   public init(plan: SegmentPlan) { self.plan = plan }
 
@@ -38,17 +53,33 @@ public final class EncodedBlock: @unchecked Sendable {
     unsafe leaves.withUnsafeElements { unsafe run.replace(first: first, leaves: $0.span) }
   }
 
+  /// Says that the payload is stored as it is.
+  public func leaveClear() { isEncrypted = false }
+
+  /// Encrypts the payload with the plan's key, if it has one. Once all else is set, for the tag vouches for it.
+  public func encrypt() throws(CryptoError) {
+    guard let key = plan.key else { return leaveClear() }
+    isEncrypted = true
+    if cipher == nil { cipher = try BlockCipher() }
+    try cipher?.seal(
+      payload.view, segment: plan.id, firstIndex: firstIndex, contents, key, to: &spare)
+    swap(&payload, &spare)
+  }
+
   /// Gives back the memory of what it held.
   public func releaseMemory() {
     payload = ByteBuffer()
+    spare = ByteBuffer()
     leaves = ValueList<Digest>()
   }
 
-  /// Makes this a block of control entries, one for each text.
+  /// Makes this a block of control entries, one for each text. It is stored in the clear, also in an encrypted
+  /// segment: what they say of keys, erasures and retention is for everybody.
   public func fill(control texts: [String], first: UInt64, time: Int64) throws(CryptoError) {
     let matcher = Matcher([])
     var builder = BlockBuilder(for: matcher)
     var hasher = try EntryHasher(seed: plan.seed)
+    leaveClear()
     leaves.removeAll()
     for (number, text) in texts.enumerated() {
       let metadata = EntryMetadata(time: time, source: 0, flags: ControlEntry.flags, kind: .control)

@@ -8,35 +8,67 @@ import Segments
 public enum LogCreation {
   /// Where the private key of the log in `directory` is kept unless it is put elsewhere: beside the
   /// directory, which then holds nothing that must stay secret from whoever may read the log.
-  public static func defaultKeyPath(_ directory: String) -> String {
+  public static func defaultKeyPath(_ directory: String) -> String { beside(directory) + ".key" }
+
+  /// Where the key store is kept unless it is put elsewhere: beside the directory, too.
+  public static func defaultKeyStorePath(_ directory: String) -> String { beside(directory) + ".next" }
+
+  private static func beside(_ directory: String) -> String {
     var path = directory
     while path.utf8.count > 1, path.hasSuffix("/") { path.removeLast() }
-    return path + ".key"
+    return path
   }
 
-  /// Makes a log in `directory`, which must not exist or be empty, with a new Ed25519 key, and writes its
-  /// first entry, checkpoint and seal. Returns the verifier key, which belongs to the auditors.
-  public static func create(directory path: String, origin: KeyName, keyPath: String) throws(WriteError)
-    -> VerifierKey
-  {
+  /// Makes a log in `directory`, which must not exist or be empty, with a new Ed25519 key and a first one-time
+  /// key, and writes its first entry, checkpoint and seal. Returns the verifier keys, which belong to the
+  /// auditors.
+  @discardableResult public static func create(
+    directory path: String, origin: KeyName, keyPath: String, keyStorePath: String? = nil
+  ) throws(WriteError) -> LogKeys {
     let directory = try system { () throws(SystemError) in try Directory(making: path) }
     guard try system({ () throws(SystemError) in try directory.names() }).isEmpty
     else { throw .exists(path: path) }
-    try system { () throws(SystemError) in try synchronizeParent(of: path) }
+    try system { () throws(SystemError) in try Directory.synchronizeParent(of: path) }
     let key = try crypto { () throws(CryptoError) in try SignerKey.generate(name: origin) }
     try writeKey(key, to: keyPath)
-    var line = ByteBuffer()
-    line.append("\(key.verifier)\n")
-    try system { () throws(SystemError) in
-      try directory.replaceFile(FileNames.verifierKey, with: line.view, mode: 0o444)
+    let keys = LogKeys(
+      origin: key.verifier,
+      first: try makeFirstKey(origin, keyStorePath ?? defaultKeyStorePath(path)))
+    let text = Array(keys.text.utf8)
+    try text.withView { (text) throws(WriteError) in
+      try system { () throws(SystemError) in
+        try directory.replaceFile(FileNames.verifierKey, with: text, mode: 0o444)
+      }
     }
-    let verifier = key.verifier
-    let writer = try LogWriter(directory: path, key: key)
+    var options = WriterOptions()
+    options.keyStorePath = keyStorePath
+    let writer = try LogWriter(directory: path, key: key, options: options)
     try writer.append(control: [
-      #"{"type":"created","origin":\#(JSON.quote("\(origin)")),"key":"\#(verifier)"}"#
+      #"{"type":"created","origin":\#(JSON.quote("\(origin)")),"key":"\#(keys.origin)"}"#
     ])
     try writer.close()
-    return verifier
+    return keys
+  }
+
+  /// Makes the key store with the key that signs the first checkpoint and the first seal.
+  private static func makeFirstKey(_ origin: KeyName, _ path: String) throws(WriteError) -> VerifierKey {
+    let store: KeyStore
+    do throws(SystemError) { store = try KeyStore(creating: path, origin: origin) } catch {
+      throw error.errno == .exists ? .keyExists(path: path) : .system(error)
+    }
+    let key = try store.makeKey(.checkpoint, 0)
+    try store.withSecret(.checkpoint, 0) { (seed) throws(WriteError) in
+      guard let seed else { return }
+      do throws(SystemError) { try store.keep(seed, .seal, 0) } catch { throw .system(error) }
+    }
+    return VerifierKey(name: origin.checkpointKey(0), publicKey: key.publicKey)
+  }
+
+  /// Makes a new private key, and the file `path` that holds it, which must not be there.
+  public static func createKey(name: KeyName, at path: String) throws(WriteError) {
+    let key: SignerKey
+    do throws(CryptoError) { key = try SignerKey.generate(name: name) } catch { throw .crypto(error) }
+    try writeKey(key, to: path)
   }
 
   private static func writeKey(_ key: borrowing SignerKey, to path: String) throws(WriteError) {
@@ -50,20 +82,13 @@ public enum LogCreation {
     do throws(SystemError) {
       try file.write(text.view)
       try file.synchronize()
-      try synchronizeParent(of: path)
+      try Directory.synchronizeParent(of: path)
     } catch { throw .system(error) }
-  }
-
-  /// Makes the name of what is at `path` survive a power loss, unless its directory may not be read.
-  private static func synchronizeParent(of path: String) throws(SystemError) {
-    var name = path[...]
-    while name.utf8.count > 1, name.hasSuffix("/") { name.removeLast() }
-    let parent = name.lastIndex(of: "/").map { $0 == name.startIndex ? "/" : String(name[..<$0]) } ?? "."
-    if let directory = try? Directory(parent) { try directory.synchronize() }
   }
 
   /// Reads the private key at `path`.
   public static func readKey(_ path: String) throws(WriteError) -> SignerKey {
+    SecureMemory.prepare()
     var text = ByteBuffer()
     defer { text.wipe() }
     do throws(SystemError) {

@@ -13,6 +13,10 @@ public struct WriterOptions: Sendable {
   public var segmentAgeLimit: Int64 = 3_600_000_000_000
   /// Threads that check a finished segment before it is sealed.
   public var sealThreads = Parallel.processors
+  /// The file with the private one-time keys; nil for the usual place beside the directory.
+  public var keyStorePath: String?
+  /// Who may read messages; when there is nobody, they are stored in the clear.
+  public var recipients: [Recipient] = []
 
   public init() {}
 }
@@ -23,7 +27,8 @@ public struct WriterOptions: Sendable {
 ///
 ///     append    pwrite(block)                                     to NNN.open
 ///     commit    fdatasync                                         then, and only then, `durableIndex` moves
-///     checkpoint  pread what was added since the last, recompute its chain, sign, replace `checkpoint`
+///     checkpoint  next one-time key to the key store; its `key` entry, commit; pread what was added since the
+///                 last, recompute its chain, sign, replace `checkpoint`; erase the one-time key that signed
 ///     roll      checkpoint, hand NNN.open to the sealer, create the next: pwrite(header) fsync fsync(directory)
 ///
 /// A call that throws leaves the writer unusable, and the file it was writing is not written to again: after
@@ -35,6 +40,10 @@ public final class LogWriter {
   private let key: OriginKey
   private let options: WriterOptions
   private let sealer: Sealer
+  private var keys: CheckpointKeys
+  /// What the next `key` entry is to carry; other threads fill it.
+  public let nextKey = NextKeyEntry()
+  private let segmentKeys: any SegmentKeyStore
 
   /// The tree with every appended entry.
   public private(set) var tree: CompactRange
@@ -56,28 +65,43 @@ public final class LogWriter {
   public init(directory path: String, key: consuming SignerKey, options: WriterOptions = WriterOptions())
     throws(WriteError)
   {
+    SecureMemory.prepare()
     let directory = try Self.openDirectory(path)
     guard try system({ () throws(SystemError) in try directory.tryLock() }) else { throw .locked(path: path) }
     let key = OriginKey(key)
-    let recovered = try Recovery.run(directory, key.signer.verifier)
-    sealer = try Sealer(path, key, options, recovered)
+    var recovered = try Recovery.run(directory, key.signer.verifier)
+    let store = try KeyStore.open(
+      options.keyStorePath ?? LogCreation.defaultKeyStorePath(path), origin: key.signer.name)
+    keys = try KeyResumption.run(&recovered, directory, key, store)
+    segmentKeys = store
+    sealer = try Sealer(path, key, store, options, recovered)
     self.path = path
     origin = key.signer.name
     tree = recovered.tree
     checkpointSize = recovered.checkpointSize
     durable = Atomic(recovered.tree.size)
     previousID = recovered.lastID
-    recovery = recovered.report
+    recovery = try recovered.reportWithKeys(segmentKeys)
     self.options = options
     self.directory = directory
     self.key = key
-    if !recovered.unfinished.isEmpty { try checkpoint() }
+    if let epoch = recovered.epoch { try append(control: [epoch.text]) }
+    try checkpoint()
+    for segment in recovered.unsettled {
+      try Erasure.recover(self.directory, segment, self.key.signer.verifier)
+    }
+    for segment in recovered.unshredded { try Shredding.recover(self.directory, segment) }
     for segment in recovered.unfinished { sealer.enqueue(segment) }
   }
 
   /// A writer that is let go without `close` leaves the log as a crash would, but not before its background
   /// work has ended: the lock goes with the directory, and the next writer must be alone.
   deinit { sealer.stop() }
+
+  /// A plan for the next segment.
+  public func makePlan() throws(WriteError) -> SegmentPlan {
+    try crypto { () throws(CryptoError) in try SegmentPlan(recipients: options.recipients) }
+  }
 
   private static func openDirectory(_ path: String) throws(WriteError) -> Directory {
     do throws(SystemError) { return try Directory(path) } catch {
@@ -100,7 +124,8 @@ public final class LogWriter {
     tree.append(block.run)
     let blockHeader = BlockHeader(
       segment: open.plan.id, number: open.blockCount, firstIndex: block.firstIndex, contents: block.contents,
-      storedByteCount: block.payload.count, previousChain: open.chain, tree: tree)
+      storedByteCount: block.payload.count, previousChain: open.chain, tree: tree,
+      isEncrypted: block.isEncrypted)
     header.removeAll()
     blockHeader.encode(to: &header)
     let chain = BlockHeader.chain(previous: open.chain, header: header.view, stored: block.payload.view)
@@ -113,7 +138,7 @@ public final class LogWriter {
     if let open {
       plan = open.plan
     } else {
-      plan = try crypto { () throws(CryptoError) in try SegmentPlan() }
+      plan = try makePlan()
     }
     let block = EncodedBlock(plan: plan)
     try crypto { () throws(CryptoError) in
@@ -129,22 +154,20 @@ public final class LogWriter {
     durable.store(tree.size, ordering: .releasing)
   }
 
-  /// Signs and publishes the tree as it is, if it grew since the last time. What is signed has been read
-  /// back.
+  /// Signs and publishes the tree, if it grew since the last time, together with the entry that names the next
+  /// one-time key, which is appended here. What is signed has been read back.
   public func checkpoint() throws(WriteError) {
     guard tree.size > checkpointSize else { return }
-    try commit()
+    try append(control: [keys.keepNext(nextKey.take()).text])
     try open?.readBack()
     let checkpoint = Checkpoint(origin: origin, size: tree.size, root: tree.root)
-    let signed = try note(FileNames.checkpoint) { () throws(NoteError) in
+    var signed = try note(FileNames.checkpoint) { () throws(NoteError) in
       try SignedCheckpoint(checkpoint, signedBy: key.signer)
     }
-    try signed.note.bytes.withView { (bytes) throws(WriteError) in
-      try system { () throws(SystemError) in
-        try directory.replaceFile(FileNames.checkpoint, with: bytes, mode: 0o444)
-      }
-    }
+    try keys.sign(&signed)
+    try publish(signed, directory)
     checkpointSize = tree.size
+    try keys.spend()
   }
 
   /// Ends the segment that is being written: it is sealed in the background, and the next block starts
@@ -153,13 +176,28 @@ public final class LogWriter {
     guard let open else { return }
     try checkpoint()
     previousID = open.plan.id
-    sealer.enqueue(open.firstIndex)
+    sealer.enqueue(FinishedSegment(firstIndex: open.firstIndex, named: keys.named))
+    // All its blocks are encrypted; the sealer takes the key from the store.
+    open.plan.key?.wipe()
     self.open = nil
   }
 
   private func roll(to plan: SegmentPlan) throws(WriteError) {
     try finishSegment()
+    try keepKey(of: plan)
     open = try OpenSegment(directory, plan, origin: "\(origin)", previous: previousID, tree: tree)
+  }
+
+  /// Makes the key of an encrypted segment and its sidecar durable, in this order, before the segment's header
+  /// is.
+  private func keepKey(of plan: SegmentPlan) throws(WriteError) {
+    guard let key = plan.key, let envelope = plan.envelope else { return }
+    // Every place is taken while so many segments are being sealed.
+    if try !segmentKeys.keep(key, of: tree.size) {
+      try waitForSeals()
+      guard try segmentKeys.keep(key, of: tree.size) else { throw .noRoomForKey(path: path) }
+    }
+    try Sidecar.write(directory, tree.size, envelope)
   }
 
   /// What failed in the background, if anything did. The writer should stop then.
@@ -180,6 +218,32 @@ public final class LogWriter {
     try checkpoint()
     try finishSegment()
     try waitForSeals()
+  }
+}
+
+/// What the next `key` entry is to carry beside the key. Filled by any thread; the writer takes it.
+public final class NextKeyEntry: Sendable {
+  private let additions = Mutex(KeyAdditions())
+
+  init() {}
+
+  /// Signature lines of witnesses under the newest checkpoint that they saw.
+  public var cosignatures: [String] {
+    get { additions.withLock { $0.cosignatures } }
+    set { additions.withLock { $0.cosignatures = newValue } }
+  }
+
+  /// The newest time-stamp token.
+  public var timestamp: TimestampRecord? {
+    get { additions.withLock { $0.timestamp } }
+    set { additions.withLock { $0.timestamp = newValue } }
+  }
+
+  func take() -> KeyAdditions {
+    additions.withLock { additions in
+      defer { additions = KeyAdditions() }
+      return additions
+    }
   }
 }
 

@@ -19,7 +19,7 @@ final class OpenSegment {
   /// Blocks that were not read back yet: where they start, how long they are, their chain value.
   private var unread: [(offset: Int, count: Int, chain: Digest)] = []
 
-  /// Creates the file with its header, durable.
+  /// Creates the file with its header, durable. The sidecar of an encrypted segment is there before.
   ///
   ///     openat(O_CREAT|O_EXCL)   pwrite(header)   fsync   fsync(directory)
   init(
@@ -30,7 +30,8 @@ final class OpenSegment {
     firstIndex = tree.size
     name = FileNames.name(tree.size, .open)
     let header = SegmentHeader(
-      seed: plan.seed, id: plan.id, created: plan.created, previous: previous, origin: origin, tree: tree)
+      seed: plan.seed, id: plan.id, created: plan.created, previous: previous, origin: origin, tree: tree,
+      keyDigest: plan.envelope.map { $0.withView { SHA256.hash($0) } })
     var bytes = ByteBuffer()
     header.encode(to: &bytes)
     do throws(DecodeError) { chain = try SegmentHeader.decode(bytes.view).chainStart } catch {

@@ -10,18 +10,45 @@ public struct RecoveryReport: Sendable, Equatable {
   public var tornBytes = 0
   /// Segments that were not finished when the writer before ended.
   public var unfinishedSegments = 0
+  /// Why the one-time keys had to begin anew, if they had to.
+  public var keyEpoch: KeyEpochRecord.Reason?
+  /// First indexes of unfinished segments that are encrypted, and whose key is lost: they are sealed as they
+  /// are, without being decoded.
+  public var unreadSegments: [UInt64] = []
 }
 
 /// The state from which a writer continues.
 struct RecoveredLog: Sendable {
   var tree = CompactRange()
   var checkpointSize: UInt64 = 0
-  /// The newest segment's id, and the hash of the newest seal.
+  /// The published checkpoint.
+  var checkpoint: SignedNote?
+  /// The first one-time key, as the directory names it.
+  var firstKey: PublicKey
+  var trail: KeyTrail
+  /// Begins a new epoch of checkpoint keys, to be appended before anything else; nil when the chain goes on.
+  var epoch: KeyEpochRecord?
+  /// The newest segment's id, and the newest seal.
   var lastID = SegmentID(high: 0, low: 0)
-  var lastSeal: Digest?
-  /// First indexes of segments that must still be sealed, in order.
-  var unfinished: [UInt64] = []
+  var lastSeal: Seal?
+  /// The seal of the segment before, when its file was removed.
+  var removed: Seal?
+  /// Segments that must still be sealed, in order.
+  var unfinished: [FinishedSegment] = []
+  /// First indexes of those of them that are encrypted.
+  var encrypted: [UInt64] = []
+  /// First indexes of sealed segments whose amendment a crash may have left half made.
+  var unsettled: [UInt64] = []
+  /// First indexes of sealed segments whose key somebody was about to destroy.
+  var unshredded: [UInt64] = []
   var report = RecoveryReport()
+}
+
+/// A segment to which nothing is added any more.
+struct FinishedSegment: Sendable {
+  var firstIndex: UInt64
+  /// What the last entry before its end says that names a key for a checkpoint.
+  var named: NamedKey
 }
 
 /// Brings a log directory that a crash may have left in any state to one from which writing can go on.
@@ -30,12 +57,12 @@ struct RecoveredLog: Sendable {
 /// covers them; they are copied to `NNN.torn` first. Anything else that is wrong stops the writer with the
 /// place.
 struct Recovery: ~Copyable {
-  private var log = RecoveredLog()
+  private var log: RecoveredLog
 
   static func run(_ directory: borrowing Directory, _ key: VerifierKey) throws(WriteError) -> RecoveredLog {
-    try checkKey(directory, key)
-    var recovery = Recovery()
-    recovery.log.checkpointSize = try checkpointSize(directory, key)
+    let first = try firstKey(directory, key)
+    var recovery = Recovery(log: RecoveredLog(firstKey: first, trail: KeyTrail(first: first)))
+    try recovery.readCheckpoint(directory, key)
     try recovery.readSegments(directory, key)
     if recovery.log.tree.size < recovery.log.checkpointSize {
       throw .damaged(
@@ -46,19 +73,24 @@ struct Recovery: ~Copyable {
     return recovery.log
   }
 
-  private static func checkKey(_ directory: borrowing Directory, _ key: VerifierKey) throws(WriteError) {
-    let line = try read(directory, FileNames.verifierKey, limit: 4096)
-    guard let line else { throw .missing(path: directory.path) }
-    let expected: VerifierKey
-    do throws(KeyError) { expected = try VerifierKey(line.view) } catch {
+  /// Checks that the log is that of `key`, and returns its first one-time key.
+  private static func firstKey(_ directory: borrowing Directory, _ key: VerifierKey) throws(WriteError)
+    -> PublicKey
+  {
+    let text = try read(directory, FileNames.verifierKey, limit: LogKeys.sizeLimit)
+    guard let text else { throw .missing(path: directory.path) }
+    let keys: LogKeys
+    do throws(KeyError) { keys = try LogKeys(text.view) } catch {
       throw .key(file: FileNames.verifierKey, error)
     }
-    if expected != key {
-      throw .wrongKey(path: directory.path, expected: "\(expected)", found: "\(key)")
+    if keys.origin != key {
+      throw .wrongKey(path: directory.path, expected: "\(keys.origin)", found: "\(key)")
     }
+    guard let first = keys.first?.publicKey else { throw .noFirstKey(path: directory.path) }
+    return first
   }
 
-  private static func read(
+  static func read(
     _ directory: borrowing Directory, _ name: String, limit: Int
   ) throws(WriteError) -> ByteBuffer? {
     do throws(SystemError) { return try directory.readFile(name, limit: limit) } catch {
@@ -67,15 +99,17 @@ struct Recovery: ~Copyable {
     }
   }
 
-  private static func checkpointSize(_ directory: borrowing Directory, _ key: VerifierKey) throws(WriteError)
-    -> UInt64
+  private mutating func readCheckpoint(_ directory: borrowing Directory, _ key: VerifierKey)
+    throws(WriteError)
   {
-    guard let bytes = try read(directory, FileNames.checkpoint, limit: SignedNote.maximumSize) else {
-      return 0
+    guard let bytes = try Self.read(directory, FileNames.checkpoint, limit: SignedNote.maximumSize) else {
+      return
     }
-    return try note(FileNames.checkpoint) { () throws(NoteError) in
-      try SignedCheckpoint(bytes.view, key: key).checkpoint.size
+    let signed = try note(FileNames.checkpoint) { () throws(NoteError) in
+      try SignedCheckpoint(bytes.view, key: key)
     }
+    log.checkpointSize = signed.checkpoint.size
+    log.checkpoint = signed.note
   }
 
   // MARK: Segments
@@ -87,18 +121,34 @@ struct Recovery: ~Copyable {
     for name in names {
       if let (index, kind) = FileNames.parse(name) { kinds[index, default: []].insert(kind) }
     }
-    for index in kinds.keys.sorted() {
-      guard let kinds = kinds[index], kinds != [.torn] else { continue }
-      if kinds.contains(.segment) {
+    log.unsettled = kinds.keys.filter { index in
+      kinds[index]?.contains(.segment) == true
+        && (kinds[index]?.contains(.rewrite) == true || names.contains(Amendment.pendingName(index)))
+    }
+    log.unshredded = kinds.keys.filter { index in
+      kinds[index]?.contains(.segment) == true && names.contains(Shredding.pendingName(index))
+    }
+    let kept = kinds.filter { !$0.value.isDisjoint(with: [.segment, .open]) }.keys.min() ?? 0
+    let indexes = kinds.keys.filter { !(kinds[$0] ?? []).subtracting([.torn, .cms]).isEmpty }.sorted()
+    for (place, index) in indexes.enumerated() {
+      guard let kinds = kinds[index]?.subtracting([.torn, .cms]) else { continue }
+      if index < kept, kinds.contains(.seal) {
+        try readRemoved(directory, index, key)
+      } else if kinds.contains(.segment) {
         try readFinished(directory, index, key, kinds)
       } else if kinds.contains(.open) {
-        try readOpen(directory, index, key, kinds)
+        let next = place + 1 < indexes.count ? indexes[place + 1] : nil
+        try readOpen(directory, index, key, kinds, next: next)
       } else if kinds == [.rewrite] {
         try remove(directory, index, .rewrite)
       } else {
         throw .damaged(
           file: FileNames.name(index, .segment), offset: 0, reason: "the sealed segment is not here")
       }
+    }
+    // The crash came before the header of the segment that the key is for.
+    for (index, all) in kinds where all == [.cms] && index >= log.tree.size {
+      try remove(directory, index, .cms)
     }
   }
 
@@ -118,12 +168,16 @@ struct Recovery: ~Copyable {
   ) throws(WriteError) {
     let name = FileNames.name(index, .segment)
     let seal = try Self.readSeal(directory, index, key)
+    let amendment = try Erasure.amendment(directory, FileNames.name(index, .amendment), key)
+    let isUnsettled = log.unsettled.contains(index)
+    try enter(directory, index, name)
     let before = log.tree.size
     log.tree = try Self.mapped(directory, name) { (view) throws(WriteError) in
       do throws(DecodeError) {
         let header = try SegmentHeader.decode(view).header
         let footer = try SegmentFooter.decode(view).footer
-        guard let last = footer.blocks.last, header.firstIndex == before, view.count == seal.byteCount
+        guard let last = footer.blocks.last, header.firstIndex == before, header.id == seal.segment,
+          view.count == amendment?.byteCount ?? seal.byteCount || isUnsettled
         else { throw DecodeError(.invalid, at: view.count) }
         let block = try BlockHeader(view.dropFirst(min(last.offset, view.count)))
         guard block.endIndex == seal.endIndex, block.tree.root == seal.root
@@ -134,9 +188,40 @@ struct Recovery: ~Copyable {
       }
     }
     log.lastID = seal.segment
-    log.lastSeal = seal.textHash
-    for kind in [FileNames.Kind.open, .rewrite] where kinds.contains(kind) {
+    log.lastSeal = seal
+    log.trail.take(seal)
+    for kind in [FileNames.Kind.open] where kinds.contains(kind) {
       try remove(directory, index, kind)
+    }
+  }
+
+  /// A segment that was removed by age or size: its seal stands for it. Whether that was allowed, `verify`
+  /// judges.
+  private mutating func readRemoved(
+    _ directory: borrowing Directory, _ index: UInt64, _ key: VerifierKey
+  ) throws(WriteError) {
+    let seal = try Self.readSeal(directory, index, key)
+    log.removed = seal
+    log.lastID = seal.segment
+    log.lastSeal = seal
+    log.trail.take(seal)
+  }
+
+  /// Behind segments that were removed, the first that is there says which tree it continues; the last seal
+  /// signs its root.
+  private mutating func enter(
+    _ directory: borrowing Directory, _ index: UInt64, _ name: String
+  ) throws(WriteError) {
+    guard let seal = log.removed else { return }
+    log.removed = nil
+    log.tree = try Self.mapped(directory, name) { (view) throws(WriteError) in
+      guard let tree = try? SegmentHeader.decode(view).header.tree, tree.size == seal.endIndex,
+        tree.root == seal.root
+      else {
+        throw .damaged(
+          file: name, offset: 0, reason: "the segment does not continue the removed ones before it")
+      }
+      return tree
     }
   }
 
@@ -168,27 +253,28 @@ struct Recovery: ~Copyable {
   private struct OpenTail {
     /// Offset behind the last whole block; nil when there is not one.
     var end: Int?
+    /// Offset behind the last block that the checkpoint covers.
+    var vouched = 0
     /// The header is whole and nothing stands behind it.
     var isFresh = false
+    var isEncrypted = false
     /// Size of the file.
     var size: Int
     var tree: CompactRange
     var id: SegmentID
+    var trail: KeyTrail
   }
 
   private mutating func readOpen(
-    _ directory: borrowing Directory, _ index: UInt64, _ key: VerifierKey, _ kinds: Set<FileNames.Kind>
+    _ directory: borrowing Directory, _ index: UInt64, _ key: VerifierKey, _ kinds: Set<FileNames.Kind>,
+    next: UInt64?
   ) throws(WriteError) {
     let name = FileNames.name(index, .open)
     if kinds.contains(.rewrite), !kinds.contains(.seal) { try remove(directory, index, .rewrite) }
+    try enter(directory, index, name)
     let before = log.tree.size
     guard index == before
     else { throw .damaged(file: name, offset: 0, reason: "the entries from \(before) on are missing") }
-    // What is found here counts as durable from now on, but a writer that was killed need not have synced it.
-    try system { () throws(SystemError) in
-      try directory.openFile(name).synchronize()
-      try directory.synchronize()
-    }
     let log = self.log
     let tail = try Self.mapped(directory, name) { (view) throws(WriteError) in try Self.scan(view, name, log)
     }
@@ -196,17 +282,25 @@ struct Recovery: ~Copyable {
       guard log.checkpointSize <= before, !kinds.contains(.seal)
       else { throw .damaged(file: name, offset: 0, reason: "the segment has no readable block") }
       if !tail.isFresh { try cut(directory, index, at: 0, size: tail.size) }
-      return try remove(directory, index, .open)
+      try remove(directory, index, .open)
+      return try remove(directory, index, .cms)
     }
     // Behind the blocks there may be the footer, whole or torn; the sealer writes it anew.
     if end < tail.size, !kinds.contains(.seal) {
-      guard log.checkpointSize <= tail.tree.size
+      // Where the next segment follows on, the checkpoint may cover that one too, for sealing takes its time.
+      let isComplete = tail.tree.size == next
+      guard isComplete || log.checkpointSize <= tail.tree.size
       else { throw .damaged(file: name, offset: end, reason: "no whole block follows") }
-      try cut(directory, index, at: end, size: tail.size)
+      try cut(directory, index, at: end, size: tail.size, isFooter: isComplete)
+    }
+    try system { () throws(SystemError) in
+      try Self.makeDurable(directory, name, kinds.contains(.seal) ? end..<end : tail.vouched..<end)
     }
     self.log.tree = tail.tree
     self.log.lastID = tail.id
-    self.log.unfinished.append(index)
+    self.log.trail = tail.trail
+    self.log.unfinished.append(FinishedSegment(firstIndex: index, named: tail.trail.named))
+    if tail.isEncrypted { self.log.encrypted.append(index) }
     self.log.report.unfinishedSegments += 1
   }
 
@@ -215,27 +309,56 @@ struct Recovery: ~Copyable {
     -> OpenTail
   {
     guard var scan = try? SegmentScan(view)
-    else { return OpenTail(end: nil, size: view.count, tree: log.tree, id: log.lastID) }
+    else {
+      return OpenTail(end: nil, size: view.count, tree: log.tree, id: log.lastID, trail: log.trail)
+    }
     guard scan.header.tree == log.tree
     else { throw .damaged(file: name, offset: 0, reason: "the segment does not continue the one before it") }
     var tail = OpenTail(
-      end: nil, isFresh: scan.offset == view.count, size: view.count, tree: log.tree, id: scan.header.id)
+      end: nil, isFresh: scan.offset == view.count, size: view.count, tree: log.tree, id: scan.header.id,
+      trail: log.trail)
+    tail.isEncrypted = scan.header.isEncrypted
+    var blocks: [ScannedBlock] = []
     while case .block(let block)? = try? scan.next() {
       if block.header.endIndex > log.checkpointSize, !block.isIntact() { break }
       tail.end = block.end
+      if block.header.endIndex <= log.checkpointSize { tail.vouched = block.end }
       tail.tree = block.header.tree
+      blocks.append(block)
     }
+    tail.trail.take(blocks)
     return tail
   }
 
-  /// Copies what stands from `offset` on to the `.torn` file and cuts it off, unless it is a footer.
-  private mutating func cut(_ directory: borrowing Directory, _ index: UInt64, at offset: Int, size: Int)
-    throws(WriteError)
+  /// What is found counts as durable from now on, but the writer before need not have synced it; and where a
+  /// sync failed, the kernel takes pages for written that the disk never saw, and another sync writes nothing.
+  /// So what no checkpoint vouches for is written once more.
+  private static func makeDurable(_ directory: borrowing Directory, _ name: String, _ doubtful: Range<Int>)
+    throws(SystemError)
   {
+    // A file that is about to get its last name may be read-only already.
+    let file = try directory.openFile(name, doubtful.isEmpty ? .read : .readWrite)
+    var buffer = ByteBuffer()
+    var offset = doubtful.lowerBound
+    while offset < doubtful.upperBound {
+      buffer.removeAll()
+      try file.read(min(doubtful.upperBound - offset, 1 << 20), at: offset, appendingTo: &buffer)
+      if buffer.isEmpty { break }
+      try file.write(buffer.view, at: offset)
+      offset += buffer.count
+    }
+    try file.synchronize()
+    try directory.synchronize()
+  }
+
+  /// Copies what stands from `offset` on to the `.torn` file and cuts it off, unless it is a footer.
+  private mutating func cut(
+    _ directory: borrowing Directory, _ index: UInt64, at offset: Int, size: Int, isFooter: Bool = false
+  ) throws(WriteError) {
     let name = FileNames.name(index, .open)
     let torn = FileNames.name(index, .torn)
-    var isFooter = false
-    if offset < size {
+    var isFooter = isFooter
+    if offset < size, !isFooter {
       isFooter = try Self.mapped(directory, name) { (view) throws(WriteError) in
         let tail = view.dropFirst(offset)
         if tail.count >= 4, offset > 0, tail.load32(at: 0) == SegmentFooter.magic { return true }

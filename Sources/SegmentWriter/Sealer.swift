@@ -7,30 +7,36 @@ import Synchronization
 
 /// Finishes segments in the background, one after the other.
 ///
-///     small blocks?   NNN.rewrite: header, larger blocks
+///     small blocks?   NNN.rewrite: header, larger blocks   fsync   fsync(directory)
 ///     check           decode and rehash every block; compare with the tree that was built as they came
 ///     footer          pwrite   fsync
-///     seal            replace NNN.seal (durable)
+///     seal            next one-time key to the key store; replace NNN.seal (durable)
+///     spend           erase the one-time key that signed
 ///     publish         fchmod 0440   rename to NNN.segment   fsync(directory)   unlink what is left
+///     forget          the key of an encrypted segment: zeros over its place, fdatasync
 ///
 /// The seal is there before the name: a `.segment` without a seal is always damage.
 final class Sealer: Sendable {
   private let lock = Lock()
   private let changed = Condition()
-  nonisolated(unsafe) private var queue: [UInt64] = []
+  nonisolated(unsafe) private var queue: [FinishedSegment] = []
   nonisolated(unsafe) private var isBusy = false
   nonisolated(unsafe) private var isStopped = false
   nonisolated(unsafe) private var failed: WriteError?
   private let thread = Mutex<Thread?>(nil)
 
-  init(_ path: String, _ key: OriginKey, _ options: WriterOptions, _ recovered: RecoveredLog)
-    throws(WriteError)
-  {
+  init(
+    _ path: String, _ key: OriginKey, _ store: KeyStore, _ options: WriterOptions, _ recovered: RecoveredLog
+  ) throws(WriteError) {
+    if let last = recovered.lastSeal?.keys.number {
+      try system { () throws(SystemError) in try store.erase(.seal) { $0 <= last } }
+    }
     let started: Thread
     do throws(SystemError) {
       started = try Thread(name: "stele-seal", stackSize: 1 << 20) { [self] in
         var state = SealState(
-          path: path, key: key, threads: options.sealThreads, previousSeal: recovered.lastSeal)
+          path: path, key: key, store: store, threads: options.sealThreads,
+          firstKey: recovered.firstKey, previous: recovered.lastSeal)
         run(&state)
       }
     } catch { throw .system(error) }
@@ -39,9 +45,9 @@ final class Sealer: Sendable {
 
   var failure: WriteError? { lock.withLock { unsafe failed } }
 
-  func enqueue(_ firstIndex: UInt64) {
+  func enqueue(_ segment: FinishedSegment) {
     lock.withLock {
-      unsafe queue.append(firstIndex)
+      unsafe queue.append(segment)
       changed.broadcast()
     }
   }
@@ -63,15 +69,15 @@ final class Sealer: Sendable {
   }
 
   private func run(_ state: inout SealState) {
-    while let firstIndex = next() {
+    while let segment = next() {
       do throws(WriteError) {
-        try state.seal(firstIndex)
+        try state.seal(segment)
         finish(nil)
       } catch { finish(error) }
     }
   }
 
-  private func next() -> UInt64? {
+  private func next() -> FinishedSegment? {
     lock.withLock {
       while unsafe !isStopped, unsafe queue.isEmpty || failed != nil { changed.wait(lock) }
       if unsafe isStopped || queue.isEmpty || failed != nil { return nil }
@@ -93,10 +99,18 @@ final class Sealer: Sendable {
 struct SealState {
   let path: String
   let key: OriginKey
+  let store: KeyStore
   let threads: Int
-  var previousSeal: Digest?
+  let firstKey: PublicKey
+  var previous: Seal?
 
-  mutating func seal(_ firstIndex: UInt64) throws(WriteError) {
+  mutating func seal(_ segment: FinishedSegment) throws(WriteError) {
+    try finish(segment, store.key(of: segment.firstIndex))
+    try store.forget(segment.firstIndex)
+  }
+
+  private mutating func finish(_ segment: FinishedSegment, _ segmentKey: SegmentKey?) throws(WriteError) {
+    let firstIndex = segment.firstIndex
     let directory = try system { () throws(SystemError) in try Directory(path) }
     let open = FileNames.name(firstIndex, .open)
     let sealName = FileNames.name(firstIndex, .seal)
@@ -107,13 +121,19 @@ struct SealState {
       }
     }
     var name = open
-    if try BlockRewriter.isWorthwhile(directory, open) {
+    if try BlockRewriter.isWorthwhile(directory, open, segmentKey) {
       name = FileNames.name(firstIndex, .rewrite)
-      try BlockRewriter.rewrite(directory, from: open, to: name)
+      try BlockRewriter.rewrite(directory, from: open, to: name, segmentKey)
+      // The seal's name must not outlive that of the file it is about.
+      try system { () throws(SystemError) in try directory.synchronize() }
     }
-    let seal = try finish(directory, name)
+    let signer = try SealSigner(key.signer.name, store, previous, firstKey)
+    let seal = try finish(directory, name, segmentKey, try signer.keys(segment.named))
     var note = try note(sealName) { () throws(NoteError) in try SignedNote(text: Array(seal.text.utf8)) }
-    try crypto { () throws(CryptoError) in try note.sign(with: key.signer) }
+    try crypto { () throws(CryptoError) in
+      try note.sign(with: key.signer)
+      try note.sign(with: signer.key)
+    }
     try note.bytes.withView { (bytes) throws(WriteError) in
       try system { () throws(SystemError) in try directory.replaceFile(sealName, with: bytes, mode: 0o444) }
     }
@@ -146,15 +166,20 @@ struct SealState {
         try directory.synchronize()
       }
     }
-    previousSeal = seal.textHash
+    previous = seal
+    // Only when it can never be needed again: a crash before this leaves it to the next segment.
+    let number = seal.keys.number
+    try system { () throws(SystemError) in try store.erase(.seal) { $0 <= number } }
   }
 
   /// Checks the blocks of `name`, writes the footer behind them, and returns what is to be signed.
-  private func finish(_ directory: borrowing Directory, _ name: String) throws(WriteError) -> Seal {
+  private func finish(
+    _ directory: borrowing Directory, _ name: String, _ segmentKey: SegmentKey?, _ keys: SealKeys
+  ) throws(WriteError) -> Seal {
     let checked: CheckedSegment
     do {
       let file = try system { () throws(SystemError) in try MappedFile(try directory.openFile(name)) }
-      checked = try SegmentCheck.run(file.view, name, threads: threads)
+      checked = try SegmentCheck.run(file.view, name, segmentKey, threads: threads)
     }
     var footer = ByteBuffer()
     checked.footer.encode(to: &footer)
@@ -172,6 +197,35 @@ struct SealState {
       origin: checked.header.origin, segment: checked.header.id, firstIndex: checked.header.firstIndex,
       endIndex: checked.tree.size, root: checked.tree.root, chain: checked.footer.chain,
       byteCount: file.count,
-      fileHash: SHA256.hash(file.view), previous: previousSeal)
+      fileHash: SHA256.hash(file.view), previous: previous?.textHash, keys: keys)
+  }
+}
+
+/// The one-time key that signs one seal.
+private struct SealSigner: ~Copyable {
+  let key: SignerKey
+  private let store: KeyStore
+  private let number: UInt64
+  private let isLost: Bool
+
+  /// The key that the seal before names, or a fresh one when that is lost.
+  init(_ origin: KeyName, _ store: KeyStore, _ previous: Seal?, _ first: PublicKey) throws(WriteError) {
+    number = previous.map { $0.keys.number + 1 } ?? 0
+    self.store = store
+    let name = origin.sealKey(number)
+    if let key = try store.signingKey(.seal, number, previous?.keys.next ?? first) {
+      self.key = SignerKey(name: name, key: key)
+      isLost = false
+    } else {
+      key = try crypto { () throws(CryptoError) in try SignerKey.generate(name: name) }
+      isLost = true
+    }
+  }
+
+  /// Makes the key of the next seal, durable, and returns what the seal says.
+  func keys(_ checkpoint: NamedKey) throws(WriteError) -> SealKeys {
+    SealKeys(
+      number: number, next: try store.makeKey(.seal, number + 1).publicKey, checkpoint: checkpoint,
+      signer: isLost ? key.verifier.publicKey : nil)
   }
 }

@@ -16,9 +16,12 @@ struct CheckedSegment {
   var groups: [Subtree]
 }
 
-/// Decodes and rehashes a whole segment before it is sealed.
+/// Decodes and rehashes a whole segment before it is sealed. Encrypted blocks whose key was lost in a crash are
+/// checked by their chain alone.
 enum SegmentCheck {
-  static func run(_ view: ByteView, _ name: String, threads: Int) throws(WriteError) -> CheckedSegment {
+  static func run(_ view: ByteView, _ name: String, _ key: SegmentKey?, threads: Int) throws(WriteError)
+    -> CheckedSegment
+  {
     var scan: SegmentScan
     do throws(DecodeError) { scan = try SegmentScan(view) } catch {
       throw .damaged(file: name, offset: error.offset, reason: "the segment's header does not decode")
@@ -34,11 +37,18 @@ enum SegmentCheck {
         throw .damaged(file: name, offset: error.offset, reason: "what stands there is no block")
       }
     }
-    let runs = try hash(blocks, scan.header.seed, name, threads)
+    let runs = try hash(blocks, scan.salts, key, name, threads)
     var tree = scan.header.tree
     var groups: [Subtree] = []
+    var isWhole = true
     for (block, run) in zip(blocks, runs) {
-      tree.append(run) { groups.append($0) }
+      guard let run else {
+        tree = block.header.tree
+        isWhole = false
+        continue
+      }
+      // Hashes of groups must join without a gap.
+      tree.append(run) { if isWhole { groups.append($0) } }
       guard tree == block.header.tree else { throw .readBack(file: name, offset: block.offset) }
     }
     let level = SubtreeRun.tileLevel
@@ -50,15 +60,15 @@ enum SegmentCheck {
 
   /// The leaves of every block, folded, computed by several threads.
   private static func hash(
-    _ blocks: [ScannedBlock], _ seed: SaltKey, _ name: String, _ threads: Int
-  ) throws(WriteError) -> [SubtreeRun] {
+    _ blocks: [ScannedBlock], _ salts: SaltSource, _ key: SegmentKey?, _ name: String, _ threads: Int
+  ) throws(WriteError) -> [SubtreeRun?] {
     let results = Mutex<(runs: [SubtreeRun?], failure: WriteError?)>(
       ([SubtreeRun?](repeating: nil, count: blocks.count), nil))
     try system { () throws(SystemError) in
-      try Parallel.forEach(blocks.count, threads: threads, make: { ValueList<Digest>() }) { number, leaves in
+      try Parallel.forEach(blocks.count, threads: threads, make: { SegmentHashing() }) { number, state in
         let block = blocks[number]
         do throws(WriteError) {
-          let run = try hash(block, seed, name, &leaves)
+          let run = try hash(block, salts, key, name, &state)
           results.withLock { $0.runs[number] = run }
           return true
         } catch {
@@ -69,19 +79,44 @@ enum SegmentCheck {
     }
     let (runs, failure) = results.withLock { $0 }
     if let failure { throw failure }
-    return runs.compactMap { $0 }
+    return runs
   }
 
   private static func hash(
-    _ block: ScannedBlock, _ seed: SaltKey, _ name: String, _ leaves: inout ValueList<Digest>
-  ) throws(WriteError) -> SubtreeRun {
+    _ block: ScannedBlock, _ salts: SaltSource, _ key: SegmentKey?, _ name: String,
+    _ state: inout SegmentHashing
+  ) throws(WriteError) -> SubtreeRun? {
     guard block.isIntact() else { throw .readBack(file: name, offset: block.offset) }
-    var hasher = try crypto { () throws(CryptoError) in try EntryHasher(seed: seed) }
-    do throws(BlockReadError) { try DecodedBlock.hashLeaves(of: block, &hasher, &leaves) } catch {
+    if block.header.isEncrypted, key == nil { return nil }
+    do throws(BlockReadError) { try state.hash(block, salts, key) } catch {
       throw .readBack(file: name, offset: block.offset)
     }
-    return unsafe leaves.withUnsafeElements {
+    return unsafe state.leaves.withUnsafeElements {
       unsafe SubtreeRun(first: block.header.firstIndex, leaves: $0.span)
     }
+  }
+}
+
+/// What one thread hashes blocks with.
+private struct SegmentHashing: ~Copyable {
+  var leaves = ValueList<Digest>()
+  private var payload = ByteBuffer()
+  private var cipher: BlockCipher?
+
+  /// Replaces `leaves` by those of the block.
+  mutating func hash(
+    _ block: ScannedBlock, _ salts: SaltSource, _ key: SegmentKey?
+  ) throws(BlockReadError) {
+    let salts = try salts.of(block.header, key)
+    var hasher = try Self.make { () throws(CryptoError) in try EntryHasher(salts) }
+    if cipher == nil { cipher = try Self.make { () throws(CryptoError) in try BlockCipher() } }
+    guard let plain = try cipher?.open(block, key, into: &payload) else { return }
+    try DecodedBlock.hashLeaves(of: plain, &hasher, &leaves)
+  }
+
+  private static func make<Value: ~Copyable>(
+    _ body: () throws(CryptoError) -> Value
+  ) throws(BlockReadError) -> Value {
+    do throws(CryptoError) { return try body() } catch { throw .crypto(error) }
   }
 }

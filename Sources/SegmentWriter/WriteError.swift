@@ -18,11 +18,25 @@ public enum WriteError: Error, Sendable {
   case locked(path: String)
   /// The private key does not belong to the log.
   case wrongKey(path: String, expected: String, found: String)
+  /// The key store is that of another log, or no key store.
+  case wrongKeyStore(path: String, origin: String)
+  /// The log's `vkey` does not name its first one-time key.
+  case noFirstKey(path: String)
   /// A key, checkpoint or seal cannot be read.
   case note(file: String, NoteError)
   case key(file: String, KeyError)
+  /// Every place for a segment key is taken, though no segment waits to be sealed.
+  case noRoomForKey(path: String)
   /// The log is damaged at a place that a checkpoint or seal covers: nothing is appended to it.
   case damaged(file: String, offset: Int, reason: String)
+  /// A statement of Stele itself, which is never erased.
+  case unerasable(index: UInt64)
+  /// Single entries of an encrypted segment cannot be erased: the host does not have its key any more.
+  case encrypted(index: UInt64)
+  /// The log holds no entry with that index.
+  case noEntry(index: UInt64, end: UInt64)
+  /// The daemon that writes to the log did not do what it was asked for.
+  case daemon(path: String, reason: String)
   /// What was just written does not read back as it was: nothing is signed.
   case readBack(file: String, offset: Int)
 }
@@ -34,16 +48,30 @@ extension WriteError: CustomStringConvertible {
     case .crypto(let error): "\(error)"
     case .exists(let path): "\(path): there is something here already; a new log needs an empty directory"
     case .keyExists(let path):
-      "\(path): there is a private key already; move it away if no log needs it, or name another with --key-file"
+      "\(path): there is a private key already; move it away if nothing needs it, or name another file"
     case .missing(let path): "\(path): no log here; make one with: stele init \(path) --origin NAME"
     case .locked(let path): "\(path): another process is writing to this log; stop it first"
     case .wrongKey(let path, let expected, let found):
       "\(path): the private key is that of \(found), but the log's verifier key is \(expected)"
+    case .wrongKeyStore(let path, let origin):
+      "\(path): this is not the key store of \(origin); nothing was changed. Name the right one with --key-store, "
+        + "or move this away, and a new key epoch begins"
+    case .noFirstKey(let path):
+      "\(path)/vkey: the second line, with the first one-time key, is missing; restore it"
     case .note(let file, let error): "\(file): \(error)"
     case .key(let file, let error): "\(file): \(error)"
+    case .noRoomForKey(let path):
+      "\(path): the key store is full; move away \(path).next if no unsealed segment needs it"
     case .damaged(let file, let offset, let reason):
       "\(file): \(reason) at byte \(offset), under a signature; nothing was changed. "
         + "Run `stele verify` for the extent, and restore the file from a copy"
+    case .encrypted(let index):
+      "the segment with entry \(index) is encrypted, and this host has forgotten its key: only all of it can be "
+        + "destroyed, with --shred \(index)"
+    case .unerasable(let index):
+      "entry \(index) is one of Stele itself; only messages that were received can be erased"
+    case .noEntry(let index, let end): "there is no entry \(index); the log ends with \(end - 1)"
+    case .daemon(let path, let reason): "\(path): the daemon that writes to this log: \(reason)"
     case .readBack(let file, let offset):
       "\(file): the block at byte \(offset) does not read back as it was written; nothing was signed. "
         + "Check the disk and the memory of this host"

@@ -13,7 +13,7 @@ import Testing
       try log.names() == [
         "00000000000000000000.seal", "00000000000000000000.segment", "checkpoint", "vkey",
       ])
-    #expect(try log.checkpoint().size == 1)
+    #expect(try log.checkpoint().size == 2)
     #expect(try log.entries().count == 1)
     #expect(try log.entries()[0].contains(#""type":"created""#))
   }
@@ -31,13 +31,13 @@ import Testing
     let log = try TemporaryLog()
     for round in 0..<3 {
       let writer = try log.open()
-      #expect(writer.tree.size == UInt64(1 + round * 2))
+      #expect(writer.tree.size == UInt64(2 + round * 3))
       try writer.append(control: ["a\(round)", "b\(round)"])
-      #expect(writer.durableIndex == UInt64(3 + round * 2))
+      #expect(writer.durableIndex == UInt64(4 + round * 3))
       try writer.close()
     }
     #expect(try log.entries().dropFirst() == ["a0", "b0", "a1", "b1", "a2", "b2"])
-    #expect(try log.checkpoint().size == 7)
+    #expect(try log.checkpoint().size == 11)
   }
 
   @Test func oneWriterAtATime() throws {
@@ -65,9 +65,10 @@ import Testing
     let log = try TemporaryLog()
     let writer = try log.open()
     for number in 0..<20 { try writer.append(control: ["entry \(number)"]) }
+    try writer.checkpoint()
     let root = writer.tree.root
     try writer.close()
-    let name = FileNames.name(1, .segment)
+    let name = FileNames.name(2, .segment)
     let footer = try log.contents(name).withView { try SegmentFooter.decode($0).footer }
     #expect(footer.blocks.count == 1)
     #expect(try log.checkpoint().root == root)
@@ -92,7 +93,7 @@ import Testing
       #expect(seal.firstIndex == previous?.endIndex ?? 0)
       previous = seal
     }
-    #expect(previous?.endIndex == 4)
+    #expect(previous?.endIndex == 8)
   }
 
   @Test func aSegmentEndsAtItsSize() throws {
@@ -110,18 +111,18 @@ import Testing
   @Test func aCheckpointComesBeforeEachSeal() throws {
     let log = try TemporaryLog()
     let writer = try log.open()
-    for number in 2..<5 {
+    for number in 1..<4 {
       try writer.append(control: ["x"])
       try writer.finishSegment()
-      #expect(try log.checkpoint().size == UInt64(number))
+      #expect(try log.checkpoint().size == UInt64(2 + 2 * number))
       try writer.waitForSeals()
     }
     try writer.append(control: ["unsealed"])
     let crashed = try log.snapshot()
     try writer.close()
-    #expect(try crashed.checkpoint().size == 4)
+    #expect(try crashed.checkpoint().size == 8)
     let next = try crashed.open()
-    #expect(try crashed.checkpoint().size == 5)
+    #expect(try crashed.checkpoint().size == 10)
     try next.close()
   }
 }

@@ -10,7 +10,8 @@ import Segments
 final class TemporaryLog {
   let path: String
   let keyPath: String
-  let verifier: VerifierKey
+  let keys: LogKeys
+  var verifier: VerifierKey { keys.origin }
 
   init() throws {
     path = "/tmp/stele-test-\(getpid())-\(UInt64.random(in: 0...UInt64.max))"
@@ -18,14 +19,18 @@ final class TemporaryLog {
     guard let origin = KeyName("test.example/log") else {
       throw SystemError(operation: "", path: "", errno: .invalid)
     }
-    verifier = try LogCreation.create(directory: path, origin: origin, keyPath: keyPath)
+    keys = try LogCreation.create(directory: path, origin: origin, keyPath: keyPath)
   }
 
   private init(copying other: TemporaryLog) throws {
     path = other.path + "-\(UInt64.random(in: 0...UInt64.max))"
     keyPath = other.keyPath
-    verifier = other.verifier
+    keys = other.keys
     let target = try Directory(making: path)
+    var store = ByteBuffer()
+    try FileDescriptor(reading: LogCreation.defaultKeyStorePath(other.path)).readAll(
+      limit: 1 << 16, into: &store)
+    try FileDescriptor(writing: LogCreation.defaultKeyStorePath(path)).write(store.view)
     let source = try Directory(other.path)
     for name in try source.names() where name != FileNames.tiles {
       let contents = try source.readFile(name, limit: 1 << 30)
@@ -37,7 +42,7 @@ final class TemporaryLog {
     if let directory = try? Directory(path), let names = try? directory.names() {
       for name in names { _ = try? directory.remove(name) }
     }
-    _ = unsafe system("rm -rf '\(path)'")
+    _ = unsafe system("rm -rf '\(path)' '\(path).next'")
   }
 
   /// What a crash now would leave.
@@ -67,8 +72,8 @@ final class TemporaryLog {
     }
   }
 
-  /// The raw bytes of every entry, read back from the files, after checking every leaf against the
-  /// checkpoint.
+  /// The raw bytes of every entry but those that name one-time keys, read back from the files, after checking
+  /// every leaf against the trees in the headers.
   func entries() throws -> [String] {
     var texts: [String] = []
     var tree = CompactRange()
@@ -87,7 +92,7 @@ final class TemporaryLog {
         for row in 0..<decoded.count {
           var raw = ByteBuffer()
           try decoded.print(row, to: &raw)
-          texts.append(raw.view.text)
+          if !raw.view.text.hasPrefix(#"{"type":"key","#) { texts.append(raw.view.text) }
           tree.append(leaves[row])
         }
         guard tree == block.header.tree else { throw DecodeError(.invalid, at: block.offset) }
