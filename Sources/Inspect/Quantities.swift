@@ -1,9 +1,9 @@
 import Bytes
 
 /// Numbers as people read them.
-enum Quantities {
+public enum Quantities {
   /// Bytes with a binary unit: `512 B`, `13.3 MiB`.
-  static func bytes(_ count: Int) -> String {
+  public static func bytes(_ count: Int) -> String {
     let units = ["B", "KiB", "MiB", "GiB", "TiB", "PiB"]
     var value = Double(count)
     var unit = 0
@@ -15,10 +15,12 @@ enum Quantities {
   }
 
   /// A duration in nanoseconds: `2.31 s`.
-  static func seconds(_ nanoseconds: Int64) -> String { JSONValue.fixed(Double(nanoseconds) / 1e9, 2) + " s" }
+  public static func seconds(_ nanoseconds: Int64) -> String {
+    JSONValue.fixed(Double(nanoseconds) / 1e9, 2) + " s"
+  }
 
   /// A range of indexes: `entries 20 to 39`, `entry 20`, `no entry at 20`.
-  static func entries(_ range: Range<UInt64>) -> String {
+  public static func entries(_ range: Range<UInt64>) -> String {
     // The range's own count would trap above what an Int holds.
     switch range.upperBound - range.lowerBound {
     case 0: "no entry at \(range.lowerBound)"
@@ -27,7 +29,7 @@ enum Quantities {
     }
   }
 
-  static func plural(_ count: Int, _ noun: String, _ nouns: String? = nil) -> String {
+  public static func plural(_ count: Int, _ noun: String, _ nouns: String? = nil) -> String {
     count == 1 ? "1 \(noun)" : "\(count) \(nouns ?? noun + "s")"
   }
 }

@@ -40,8 +40,8 @@ import Testing
       let log = try buildLog(path, [.finished])
       let encoded = try LogBuilder.encode(log.segments[0], origin: "\(log.origin)")
       let description = try Description(path + "/" + FileNames.name(0, .segment))
-      #expect(description.text.contains("Template test, 15 rows"))
-      #expect(description.text.contains("Template request, 15 rows"))
+      #expect(description.text.contains("Template test, 13 rows"))
+      #expect(description.text.contains("Template request, 13 rows"))
       #expect(
         description.json.text.contains(#""offset":\#(encoded.blockOffsets[1]),"first":10,"entries":10,"#))
       for name in ["client.ip", "http.status", "bytes.out", "url.target", "unparsed lines"] {

@@ -44,8 +44,8 @@ func write(_ bytes: [UInt8], to path: String) throws {
     var number = 0
     for count in [2, 1] {
       for _ in 0..<2 {
-        try log.append(LogBuilder.lines(count, from: number))
-        number += count
+        try log.append(LogBuilder.lines(count, from: number) + [LogBuilder.key])
+        number += count + 1
       }
       try log.finish()
     }
@@ -82,7 +82,7 @@ func write(_ bytes: [UInt8], to path: String) throws {
         defer { try? [byte].withView { try file.write($0, at: bit / 8) } }
         // Decoding costs most, and what it adds does not depend on the bit: one of each byte is also tried
         // without.
-        if bit % 8 == bit / 8 % 8 {
+        if bit % 8 == bit / 8 % 8, !Self.isOneTimeSignature(name, bit / 8, files) {
           let report = try verify(directory, quick: true) { $0.key = key }
           if let complaint = Self.judge(report, name, "quick \(name) bit \(bit)") { return complaint }
         }
@@ -92,11 +92,18 @@ func write(_ bytes: [UInt8], to path: String) throws {
     }
   }
 
+  /// Whether the byte is one of the checkpoint's one-time signature, whose key stands in an entry: without
+  /// decoding, it is not known.
+  private static func isOneTimeSignature(_ name: String, _ offset: Int, _ files: [String: [UInt8]]) -> Bool {
+    guard name == FileNames.checkpoint, let bytes = files[name] else { return false }
+    return offset >= bytes.dropLast().lastIndex(of: 0x0A) ?? 0
+  }
+
   /// A seal is written after a checkpoint over what it seals.
   @Test func aCheckpointFromBeforeTheLastSealWasPutBack() throws {
     try withTemporaryDirectory { path in
       let log = try buildLog(path, [.finished, .finished, .open])
-      for size in 0..<40 {
+      for size in stride(from: 10, to: 40, by: 10) {
         try log.writeCheckpoint(size)
         for quick in [false, true] {
           let found = damage(try verify(path, quick: quick) { $0.key = log.key })
@@ -120,7 +127,8 @@ func write(_ bytes: [UInt8], to path: String) throws {
         let file = try Directory(directory).openFile(name, .readWrite)
         try [byte ^ 0x55].withView { try file.write($0, at: offset) }
         defer { try? [byte].withView { try file.write($0, at: offset) } }
-        return Self.judge(try verify(directory, quick: true), name, "\(name) byte \(offset)")
+        let isQuick = !Self.isOneTimeSignature(name, offset, files)
+        return Self.judge(try verify(directory, quick: isQuick), name, "\(name) byte \(offset)")
       }
     }
   }
@@ -137,8 +145,9 @@ func write(_ bytes: [UInt8], to path: String) throws {
         let file = try Directory(directory).openFile(name, .readWrite)
         try file.truncate(to: size)
         defer { try? whole.withView { try file.write($0, at: 0) } }
+        let isQuick = number % 3 > 0 && !Self.isOneTimeSignature(name, size, files)
         for key in [key, nil] {
-          let report = try verify(directory, quick: number % 3 > 0) { $0.key = key }
+          let report = try verify(directory, quick: isQuick) { $0.key = key }
           if let complaint = Self.judge(report, name, "\(name) cut at \(size)") { return complaint }
         }
         return nil
@@ -223,7 +232,7 @@ func write(_ bytes: [UInt8], to path: String) throws {
       var number = 0
       for _ in 0..<2 {
         for _ in 0..<6 {
-          try log.append(LogBuilder.lines(10, from: number))
+          try log.append(LogBuilder.lines(9, from: number) + [LogBuilder.key])
           number += 10
         }
         try log.finish()
@@ -251,7 +260,7 @@ func write(_ bytes: [UInt8], to path: String) throws {
   @Test func aWipedStretchIsOneFinding() throws {
     try withTemporaryDirectory { path in
       let log = try LogBuilder(path)
-      for number in 0..<8 { try log.append(LogBuilder.lines(10, from: number * 10)) }
+      for number in 0..<8 { try log.append(LogBuilder.lines(9, from: number * 10) + [LogBuilder.key]) }
       try log.finish()
       try log.writeCheckpoint()
       let encoded = try LogBuilder.encode(log.segments[0], origin: "\(log.origin)")

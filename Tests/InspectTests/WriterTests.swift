@@ -13,7 +13,7 @@ import Testing
 
 /// Logs as the writer makes them, also while it does.
 @Suite struct WriterTests {
-  private static func create(_ path: String) throws -> VerifierKey {
+  private static func create(_ path: String) throws -> LogKeys {
     let origin = try #require(KeyName("logs.example.com/live"))
     return try LogCreation.create(directory: path, origin: origin, keyPath: path + ".key")
   }
@@ -51,33 +51,33 @@ import Testing
       let key = try Self.create(path)
       func check(_ end: Int, unsigned: Int, _ step: String) throws {
         for quick in [false, true] {
-          let report = try verify(path, quick: quick) { $0.key = key }
+          let report = try verify(path, quick: quick) { $0.keys = key }
           #expect(report.findings == [], "\(step)")
           #expect(report.entries == 0..<UInt64(end), "\(step)")
           #expect(report.unsignedTail == UInt64(unsigned), "\(step)")
         }
       }
-      try check(1, unsigned: 0, "created")
+      try check(2, unsigned: 0, "created")
       let writer = try Self.open(path)
       let plan = try SegmentPlan()
       try Self.append(300, writer, plan)
       try writer.commit()
-      try check(301, unsigned: 300, "committed")
+      try check(302, unsigned: 300, "committed")
       try writer.checkpoint()
-      try check(301, unsigned: 0, "checkpoint")
+      try check(303, unsigned: 0, "checkpoint")
       for _ in 0..<3 { try Self.append(10, writer, plan) }
       try writer.commit()
-      try check(331, unsigned: 30, "small blocks")
+      try check(333, unsigned: 30, "small blocks")
       try writer.finishSegment()
       try writer.waitForSeals()
-      try check(331, unsigned: 0, "sealed, its blocks joined")
+      try check(334, unsigned: 0, "sealed, its blocks joined")
       try Self.append(5, writer, try SegmentPlan())
       try writer.close()
-      try check(336, unsigned: 0, "closed")
-      let reader = try LogReader(path, key: key)
-      for index in [0, 1, 300, 301, 330, 331, 335] as [UInt64] {
+      try check(340, unsigned: 0, "closed")
+      let reader = try LogReader(path, key: key.origin)
+      for index in [0, 1, 2, 301, 302, 333, 334, 339] as [UInt64] {
         let file = try Prover(reader).prove(index, disclose: true).bytes
-        _ = try file.withView { try CheckedProof($0, key: key) }
+        _ = try file.withView { try CheckedProof($0, key: key.origin) }
       }
     }
   }
@@ -107,7 +107,7 @@ import Testing
       }
       var runs = 0
       repeat {
-        let report = try verify(path, quick: runs % 2 == 0, threads: 2) { $0.key = key }
+        let report = try verify(path, quick: runs % 2 == 0, threads: 2) { $0.keys = key }
         #expect(damage(report) == [])
         if !damage(report).isEmpty { break }
         runs += 1
@@ -115,7 +115,7 @@ import Testing
       thread.join()
       #expect(failure.withLock { $0 } == nil)
       #expect(runs > 1)
-      let report = try verify(path) { $0.key = key }
+      let report = try verify(path) { $0.keys = key }
       #expect(report.findings == [])
       #expect(report.sealedSegments == 61)
     }
@@ -135,19 +135,19 @@ import Testing
         try writer.commit()
         try writer.waitForSeals()
       }
-      let name = FileNames.name(21, .open)
+      let name = FileNames.name(23, .open)
       let whole = try readTree(path)[name] ?? []
       try Array(whole.dropLast(7)).withView { try FileDescriptor(writing: path + "/" + name).write($0) }
-      let before = try verify(path) { $0.key = key }
+      let before = try verify(path) { $0.keys = key }
       #expect(before.findings.map(\.kind) == [.tornTail])
-      #expect(before.entries == 0..<21)
+      #expect(before.entries == 0..<23)
       let writer = try Self.open(path)
-      #expect(writer.tree.size == 21)
+      #expect(writer.tree.size == 23)
       try Self.append(1, writer, try SegmentPlan())
       try writer.close()
-      let after = try verify(path) { $0.key = key }
+      let after = try verify(path) { $0.keys = key }
       #expect(damage(after) == [])
-      #expect(after.entries == 0..<22)
+      #expect(after.entries == 0..<25)
     }
   }
 }

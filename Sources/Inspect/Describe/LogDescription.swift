@@ -17,6 +17,7 @@ struct LogDescription {
     var times: ClosedRange<Int64>?
     var isSealed: Bool
     var isUnreadable = false
+    var isEncrypted = false
   }
 
   private let path: String
@@ -27,10 +28,10 @@ struct LogDescription {
   init(_ path: String) throws(LogError) {
     self.path = path
     let log = try LogDirectory(path)
-    let key = try? log.verifierKey()
+    let key = (try? log.keys())?.origin
     self.key = key
     checkpoint = key.flatMap { try? log.checkpoint($0) }?.checkpoint
-    for segment in try log.files().segments where segment.holdsEntries {
+    for segment in try log.files().kept {
       rows.append(Self.row(log, segment, committed: checkpoint?.size ?? 0))
     }
   }
@@ -50,6 +51,7 @@ struct LogDescription {
     row.blocks = file.blocks.count
     row.rawBytes = file.blocks.reduce(0) { $0 + $1.contents.rawByteCount }
     row.storedBytes = file.byteCount
+    row.isEncrypted = file.header.isEncrypted
     let start = file.blocks.map(\.contents.firstTime).min()
     let last = file.blocks.map(\.contents.lastTime).max()
     if let start, let last, start <= last { row.times = start...last }
@@ -68,7 +70,7 @@ struct LogDescription {
     ]
     for row in rows {
       let state = row.isUnreadable ? "unreadable" : row.isSealed ? "sealed" : "open"
-      lines.append("\(row.name)  \(state)")
+      lines.append("\(row.name)  \(state)" + (row.isEncrypted ? ", encrypted" : ""))
       if row.isUnreadable { continue }
       let count = Int(row.end - row.first)
       lines.append(
@@ -98,7 +100,7 @@ struct LogDescription {
       "blocks": .number(row.blocks),
       "raw_bytes": .number(row.rawBytes), "stored_bytes": .number(row.storedBytes),
       "sealed": .flag(row.isSealed),
-      "readable": .flag(!row.isUnreadable),
+      "readable": .flag(!row.isUnreadable), "encrypted": .flag(row.isEncrypted),
       "first_time": .optional(row.times.map { Timestamp.text($0.lowerBound) }),
       "last_time": .optional(row.times.map { Timestamp.text($0.upperBound) }),
     ]

@@ -12,8 +12,9 @@ extension Description {
         return Self.checkpoint(checkpoint, note)
       }
     }
-    if let key = try? VerifierKey(bytes) { return Self.key(key) }
+    if let keys = try? LogKeys(bytes) { return Self.keys(keys) }
     if let proof = try? InclusionProofFile(bytes) { return Self.proof(proof) }
+    if let proof = try? ConsistencyProofFile(bytes) { return Self.consistency(proof) }
     throw .unknown(path: path)
   }
 
@@ -46,6 +47,10 @@ extension Description {
       line("Root", "\(seal.root) at size \(seal.endIndex)"),
       line("Chain", "\(seal.chain)"),
       line("Previous", seal.previous.map { "\($0)" } ?? "none: the first seal"),
+      line(
+        "Number",
+        "\(seal.keys.number)" + (seal.keys.signer == nil ? "" : ", by a new key: the one named was lost")),
+      line("Next key", "\(seal.keys.checkpoint.number), of epoch \(seal.keys.checkpoint.epoch)"),
     ]
     return Description(
       lines + signatures.lines,
@@ -53,7 +58,9 @@ extension Description {
         "type": "seal", "origin": .text(seal.origin), "segment": .text("\(seal.segment)"),
         "first": .number(seal.firstIndex), "end": .number(seal.endIndex), "root": .text("\(seal.root)"),
         "chain": .text("\(seal.chain)"), "bytes": .number(seal.byteCount), "file": .text("\(seal.fileHash)"),
-        "previous": .optional(seal.previous.map { "\($0)" }), "signatures": signatures.json,
+        "previous": .optional(seal.previous.map { "\($0)" }), "number": .number(seal.keys.number),
+        "next_key": .number(seal.keys.checkpoint.number), "epoch": .number(seal.keys.checkpoint.epoch),
+        "new_signer": .flag(seal.keys.signer != nil), "signatures": signatures.json,
       ])
   }
 
@@ -71,16 +78,37 @@ extension Description {
       ])
   }
 
-  private static func key(_ key: VerifierKey) -> Description {
+  private static func keys(_ keys: LogKeys) -> Description {
+    let key = keys.origin
     let type = key.isSupported ? "Ed25519" : "type \(key.type), which cannot be verified here"
     return Description(
       [
         line("Key of", "\(key.name)"), line("Type", type), line("Key id", keyID(key.id)),
         line("Text", "\(key)"),
-      ],
+      ]
+        + (keys.first.map { [line("First", "\($0)")] } ?? [])
+        + keys.former.map { line("Former", "\($0.key), until entry \($0.end)") },
       [
         "type": "key", "name": .text("\(key.name)"), "key_id": .text(keyID(key.id)),
         "algorithm": .text(key.isSupported ? "ed25519" : "\(key.type)"), "text": .text("\(key)"),
+        "first": .optional(keys.first.map { "\($0)" }),
+        "former": .list(keys.former.map { ["key": .text("\($0.key)"), "until": .number($0.end)] }),
+      ])
+  }
+
+  private static func consistency(_ proof: ConsistencyProofFile) -> Description {
+    func object(_ head: ConsistencyProofFile.Head) -> JSONValue {
+      ["size": .number(head.size), "root": .text("\(head.root)")]
+    }
+    let heads = "\(proof.first.size) to \(proof.second.size)"
+    return Description(
+      [
+        line("Consistency", "of size \(heads), \(proof.hashes.count) hashes (not checked here)"),
+        line("From", "root \(proof.first.root)"), line("To", "root \(proof.second.root)"),
+      ],
+      [
+        "type": "consistency", "from": object(proof.first), "to": object(proof.second),
+        "hashes": .number(proof.hashes.count), "checkpoints": .number(proof.checkpoints.count),
       ])
   }
 

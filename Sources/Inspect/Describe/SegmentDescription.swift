@@ -31,6 +31,7 @@ struct SegmentDescription {
   private var groups: [Group] = []
   private var places: [String: Int] = [:]
   private var sources: [SourceName] = []
+  private var encryptedBlocks = 0
 
   /// Reads a segment's file, whose bytes must outlive this.
   init(_ file: ByteView) throws(DecodeError) {
@@ -54,6 +55,7 @@ struct SegmentDescription {
   }
 
   private mutating func add(_ block: ScannedBlock) throws(DecodeError) {
+    if block.header.isEncrypted { return encryptedBlocks += 1 }
     let contents = block.header.contents
     var decoded = try DecodedBlock(block.stored, count: contents.count, rawByteCount: contents.rawByteCount)
     for source in decoded.sourceNames where !sources.contains(source) { sources.append(source) }
@@ -99,6 +101,10 @@ struct SegmentDescription {
       Description.line("Sources", sources.map { "\($0.number) \($0.name)" }.joined(separator: ", ")),
       Description.line("Footer", footerText),
     ]
+    if let digest = header.keyDigest {
+      let count = "\(encryptedBlocks) of \(Quantities.plural(blocks.count, "block"))"
+      lines.append(Description.line("Encrypted", "\(count); SHA-256 of the key's file \(digest)"))
+    }
     if let end {
       lines.append(Description.line("Ends", "at byte \(end.offset): what stands there is no whole block"))
     }
@@ -142,6 +148,7 @@ struct SegmentDescription {
       "created": .text(Timestamp.text(header.created)), "previous": .text("\(header.previous)"),
       "raw_bytes": .number(rawBytes), "stored_bytes": .number(byteCount), "finished": .flag(footer != nil),
       "torn_at": .optional(end?.offset),
+      "encrypted_blocks": .number(encryptedBlocks), "key_digest": .optional(header.keyDigest.map { "\($0)" }),
       "sources": .list(sources.map { ["number": .number($0.number), "name": .text($0.name)] }),
       "columns": .list(entryColumns.map(Self.json)),
       "templates": .list(

@@ -26,8 +26,11 @@ public struct Prover: Sendable {
       guard (try? proof.verify(leaf: entry.leaf, root: checkpoint.root)) != nil else { return nil }
       return (entry, proof)
     }
-    let disclosure = ProofExtra.Disclosure(
-      salt: entry.salt, envelope: entry.envelope, raw: entry.raw, sourceName: entry.sourceName ?? "")
+    let disclosure = entry.salt.map { salt in
+      ProofExtra.Disclosure(
+        salt: salt, envelope: entry.envelope, raw: entry.raw, sourceName: entry.sourceName ?? "")
+    }
+    if disclose, disclosure == nil { throw .erased(index: index) }
     let extra = ProofExtra(entry: entry.entry, disclosure: disclose ? disclosure : nil)
     return InclusionProofFile(extra: extra.bytes, index: index, hashes: proof.hashes, checkpoint: signed.note)
   }
@@ -42,6 +45,52 @@ public struct Prover: Sendable {
       let proof = try ConsistencyProof(first: first, second: checkpoint.size, from: &hashes)
       let isGood = (try? proof.verify(firstRoot: root, secondRoot: checkpoint.root)) != nil
       return isGood ? proof : nil
+    }
+  }
+
+  /// One of the two trees that a consistency proof is about.
+  public enum Tree: Sendable {
+    /// That of so many entries.
+    case size(UInt64)
+    /// One whose checkpoint is at hand. Its signature is not verified.
+    case checkpoint(SignedNote, Checkpoint)
+
+    var size: UInt64 {
+      switch self {
+      case .size(let size): size
+      case .checkpoint(_, let checkpoint): checkpoint.size
+      }
+    }
+  }
+
+  /// The proof that `second` (the log at its checkpoint when nil) extends `first`: a file that can be checked
+  /// without the log. Throws `rootMismatch` with the size of a checkpoint whose root is not that of the
+  /// log's entries.
+  public func consistency(from first: Tree, to second: Tree? = nil) throws(LogError) -> ConsistencyProofFile {
+    guard let own = reader.checkpoint else { throw .notCommitted(index: first.size, size: 0) }
+    let end = own.checkpoint
+    let trees = [first, second ?? .checkpoint(own.note, end)]
+    for tree in trees where tree.size > end.size { throw .notCommitted(index: tree.size - 1, size: end.size) }
+    return try attempt(end) { (hashes: inout LogHashes) throws(LogError) -> ConsistencyProofFile? in
+      var heads: [ConsistencyProofFile.Head] = []
+      var notes: [SignedNote] = []
+      for tree in trees {
+        if tree.size > 0 { try hashes.learnHeaders(around: tree.size - 1) }
+        let root = try hashes.root(size: tree.size)
+        // What the log's own checkpoint vouches for is the tree, be the hashes from where they may.
+        let proof = try ConsistencyProof(first: tree.size, second: end.size, from: &hashes)
+        guard (try? proof.verify(firstRoot: root, secondRoot: end.root)) != nil else { return nil }
+        heads.append(ConsistencyProofFile.Head(size: tree.size, root: root))
+        if case .checkpoint(let note, let checkpoint) = tree {
+          guard checkpoint.root == root else { throw .rootMismatch(size: tree.size) }
+          notes.append(note)
+        } else if tree.size == end.size {
+          notes.append(own.note)
+        }
+      }
+      let proof = try ConsistencyProof(first: heads[0].size, second: heads[1].size, from: &hashes)
+      if heads[0] == heads[1] { notes = Array(notes.prefix(1)) }
+      return ConsistencyProofFile(first: heads[0], second: heads[1], hashes: proof.hashes, checkpoints: notes)
     }
   }
 

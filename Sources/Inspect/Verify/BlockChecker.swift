@@ -15,6 +15,8 @@ struct BlockOutcome: Sendable {
     case link
     /// The payload does not decode; the offset counts from the block's start.
     case undecodable(DecodeError)
+    /// The payload cannot be decrypted with the segment's key.
+    case undecryptable
     /// The entries do not lead from the tree before the block to the tree in its header.
     case tree
     /// Totals in the header are not those of the entries.
@@ -28,6 +30,8 @@ struct BlockOutcome: Sendable {
   var problems: [Problem] = []
   /// Where the footer's group hashes show that entries differ; nil when they show nothing.
   var differing: Range<UInt64>?
+  /// Entries that were decoded and hashed.
+  var decodedEntries: UInt64 = 0
 
   var isIntact: Bool { !problems.contains(.notIntact) }
   /// The block itself is not what it should be, and not only the footer.
@@ -37,9 +41,12 @@ struct BlockOutcome: Sendable {
 /// What must be known of a segment to check one of its blocks. Shared by the threads.
 struct BlockContext: Sendable {
   var source: SegmentSource
-  var seed: SaltKey
+  var salts: SaltSource
+  /// Of encrypted blocks; nil when it could not be had.
+  var key: SegmentKey?
   var footer: SegmentFooter?
-  var isQuick: Bool
+  /// Blocks that end before this index are not decoded.
+  var decodedFrom: UInt64
   /// Tree sizes whose roots are wanted.
   var sizes: [UInt64]
 }
@@ -47,7 +54,9 @@ struct BlockContext: Sendable {
 /// Checks blocks, one after the other: a thread's buffers.
 struct BlockChecker: ~Copyable {
   private var block = ByteBuffer()
-  private var raw = ByteBuffer(capacity: 4096)
+  /// The payload of an encrypted block.
+  private var plain = ByteBuffer()
+  private var cipher: BlockCipher?
   private var leaves = ValueList<Digest>()
   private var run = SubtreeRun()
   /// Roots that the last block gave.
@@ -80,60 +89,97 @@ struct BlockChecker: ~Copyable {
     if !walked.matchesFooter { outcome.problems.append(.footerBlock) }
     let sizes = context.sizes.filter { $0 > header.firstIndex && $0 <= header.endIndex }
     // Without decoding, the header's tree is what there is to be believed.
-    if context.isQuick, sizes.allSatisfy({ $0 == header.endIndex }) {
-      for size in sizes where isIntact { roots[size] = header.tree.root }
+    let isClosed = header.isEncrypted && context.key == nil
+    if isClosed || header.endIndex <= context.decodedFrom,
+      isClosed || sizes.allSatisfy({ $0 == header.endIndex })
+    {
+      for size in sizes where isIntact && size == header.endIndex { roots[size] = header.tree.root }
+      if isIntact, !isClosed { collectItems(header) }
       return outcome
     }
     guard block.count == header.blockByteCount else { return outcome }
     do throws(BlockReadError) {
-      if try hashLeaves(header, context.seed) != header.contents { outcome.problems.append(.contents) }
+      if try hashLeaves(header, context) != header.contents { outcome.problems.append(.contents) }
     } catch {
       switch error {
       case .decode(let error): outcome.problems.append(.undecodable(error))
       case .crypto(let error): outcome.problems.append(.crypto(error))
+      case .closed, .wrongKey: outcome.problems.append(.undecryptable)
       }
       return outcome
     }
+    outcome.decodedEntries = UInt64(leaves.count)
     checkTree(walked, context, sizes, &outcome)
     return outcome
   }
 
+  /// Collects the control entries that verification depends on, and decodes no message but theirs.
+  private mutating func collectItems(_ header: BlockHeader) {
+    let payload = block.view[header.size, header.size + header.storedByteCount]
+    guard
+      var decoded = try? DecodedBlock(
+        payload, count: header.contents.count, rawByteCount: header.contents.rawByteCount),
+      (try? decoded.loadFlags()) != nil
+    else { return }
+    let rows = decoded.controlRows
+    if rows.isEmpty || (try? decoded.loadAll()) == nil { return }
+    var raw = ByteBuffer()
+    for row in rows {
+      raw.removeAll()
+      guard (try? decoded.print(row, to: &raw)) != nil else { continue }
+      let index = header.firstIndex &+ UInt64(row)
+      if let item = ControlItem(ControlStatement(raw.view), index, decoded.time(row), raw.view) {
+        items.append(item)
+      }
+    }
+  }
+
   /// Decodes the block and fills `leaves`; returns the totals of the entries.
   private mutating func hashLeaves(
-    _ header: BlockHeader, _ seed: SaltKey
+    _ header: BlockHeader, _ context: BlockContext
   ) throws(BlockReadError) -> BlockContents {
-    let payload = block.view[header.size, header.size + header.storedByteCount]
-    leaves.removeAll()
+    var payload = block.view[header.size, header.size + header.storedByteCount]
+    var salts = context.salts
+    if header.isEncrypted, let key = context.key {
+      salts = .seed(try decrypt(payload, header, key))
+      payload = plain.view
+    }
     let decoded = try Self.decode(payload, header)
-    var hasher = try Self.hasher(seed)
+    var hasher = try Self.hasher(salts)
     var totals = BlockContents(count: decoded.count, rawByteCount: 0, firstTime: .max, lastTime: .min)
-    for row in 0..<decoded.count {
-      raw.removeAll()
-      do throws(DecodeError) { try decoded.print(row, to: &raw) } catch {
-        throw .decode(DecodeError(error.reason, at: header.size + error.offset))
-      }
-      let metadata = decoded.metadata(row)
-      totals.rawByteCount &+= raw.count
-      // What repeats one long value in every row must not keep a checker busy for hours.
-      if totals.rawByteCount > header.contents.rawByteCount {
-        throw .decode(DecodeError(.invalid, at: header.size))
-      }
-      totals.firstTime = min(totals.firstTime, metadata.time)
-      totals.lastTime = max(totals.lastTime, metadata.time)
-      if metadata.kind == .control {
-        let statement = ControlStatement(raw.view)
+    var control = ControlTotals()
+    var items: [ControlItem] = []
+    do throws(BlockReadError) {
+      try decoded.hashLeaves(first: header.firstIndex, &hasher, &leaves) { row, metadata, raw in
+        totals.rawByteCount &+= raw.count
+        totals.firstTime = min(totals.firstTime, metadata.time)
+        totals.lastTime = max(totals.lastTime, metadata.time)
+        if metadata.kind == .received { return }
+        let statement = ControlStatement(raw)
         control.add(statement)
         let index = header.firstIndex &+ UInt64(row)
-        if let item = ControlItem(statement, index, metadata.time, raw.view) { items.append(item) }
+        if let item = ControlItem(statement, index, metadata.time, raw) { items.append(item) }
       }
-      do throws(CryptoError) {
-        leaves.append(
-          try hasher.leaf(
-            index: header.firstIndex &+ UInt64(row), metadata, envelope: decoded.envelope(row), raw: raw.view)
-        )
-      } catch { throw .crypto(error) }
+    } catch {
+      guard case .decode(let error) = error else { throw error }
+      throw .decode(DecodeError(error.reason, at: header.size + error.offset))
     }
+    self.control = control
+    self.items = items
     return totals
+  }
+
+  /// Replaces `plain` by the block's payload; returns the seed of its entries' salts.
+  private mutating func decrypt(
+    _ stored: ByteView, _ header: BlockHeader, _ key: SegmentKey
+  ) throws(BlockReadError) -> SaltKey {
+    do throws(CryptoError) {
+      if cipher == nil { cipher = try BlockCipher() }
+      let isOpen = try cipher?.open(
+        stored, segment: header.segment, firstIndex: header.firstIndex, header.contents, key, to: &plain)
+      if isOpen == true { return try key.saltSeed() }
+    } catch { throw .crypto(error) }
+    throw .wrongKey
   }
 
   private static func decode(_ payload: ByteView, _ header: BlockHeader) throws(BlockReadError)
@@ -147,8 +193,8 @@ struct BlockChecker: ~Copyable {
     } catch { throw .decode(DecodeError(error.reason, at: header.size + error.offset)) }
   }
 
-  private static func hasher(_ seed: SaltKey) throws(BlockReadError) -> EntryHasher {
-    do throws(CryptoError) { return try EntryHasher(seed: seed) } catch { throw .crypto(error) }
+  private static func hasher(_ salts: SaltSource) throws(BlockReadError) -> EntryHasher {
+    do throws(CryptoError) { return try EntryHasher(salts) } catch { throw .crypto(error) }
   }
 
   /// Folds the leaves into the tree before the block and compares what comes out.
@@ -181,15 +227,18 @@ struct BlockChecker: ~Copyable {
     return tree.root
   }
 
-  /// Gives each item the root of the tree that ends with it.
+  /// Gives each item the root of the tree that it is about.
   private mutating func addRoots(_ base: CompactRange, _ header: BlockHeader) {
     var tree = base
     var done = 0
-    for place in items.indices where items[place].wantsRoot {
-      let end = Int(items[place].index - header.firstIndex) + 1
-      unsafe leaves.withUnsafeElements {
-        unsafe tree.append(
-          SubtreeRun(first: header.firstIndex + UInt64(done), leaves: $0.span.extracting(done..<end)))
+    for place in items.indices {
+      guard let size = items[place].rootSize else { continue }
+      let end = Int(size - header.firstIndex)
+      if end > done {
+        unsafe leaves.withUnsafeElements {
+          unsafe tree.append(
+            SubtreeRun(first: header.firstIndex + UInt64(done), leaves: $0.span.extracting(done..<end)))
+        }
       }
       items[place].root = tree.root
       done = end

@@ -1,5 +1,6 @@
 import Bytes
 import Cryptography
+import Segments
 
 /// A control entry that verification depends on.
 struct ControlItem: Sendable {
@@ -15,11 +16,17 @@ struct ControlItem: Sendable {
   var time: Int64
   /// One object of JSON.
   var text: [UInt8]
-  /// Root of the tree that ends with this entry, where it is wanted and what stands before it is known.
+  /// Root of the tree of `rootSize` entries, where it is wanted and what stands before it is known.
   var root: Digest?
 
-  /// Whether a signature may have been made over the tree that ends with this entry.
-  var wantsRoot: Bool { type == "key" }
+  /// Size of the tree that this entry's own signature, or the next one's, is over.
+  var rootSize: UInt64? {
+    switch type {
+    case KeyRecord.type: index + 1
+    case KeyEpochRecord.type: index
+    default: nil
+    }
+  }
 
   /// Nil when the entry is of no such type.
   init?(_ statement: ControlStatement, _ index: UInt64, _ time: Int64, _ raw: ByteView) {
@@ -36,5 +43,10 @@ struct ControlItem: Sendable {
 
 extension LogCheck {
   /// Takes in what the control entries of a segment say, in the order of the log.
-  mutating func takeControl(_ items: [ControlItem], _ running: RunningSegment) {}
+  mutating func takeControl(_ items: [ControlItem], _ running: RunningSegment) {
+    followKeys(items, running)
+    keepShredded(items)
+    takeTimestamps(items)
+    for item in items { acts.take(item) }
+  }
 }

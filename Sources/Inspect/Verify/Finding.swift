@@ -19,15 +19,30 @@ public struct Finding: Equatable, Sendable {
     case badSignature = "bad_signature"
     /// The verifier key in the directory cannot be read, or is not the one that was given.
     case badKey = "bad_key"
+    /// A chain of one-time keys that began anew: what stands before it is vouched for by nothing but the
+    /// origin key from there on.
+    case keyBreak = "key_break"
     /// The system could not read a file.
     case unreadable
     /// What finishing a segment, or replacing a file, left behind when the writer died.
     case leftOver = "left_over"
     case unknownFile = "unknown_file"
+    /// Encrypted entries that the key that was given does not open.
+    case closed
     /// An entry whose content was erased by an authorised, recorded act.
     case erased
+    /// Segments that were removed by an authorised, recorded act.
+    case retention
+    /// An act against a hold that was in force.
+    case held
     /// Entries that no witness has cosigned.
     case unwitnessed
+    /// A timestamp token that is not what it should be: changed, of another log, put in another's place.
+    case badTimestamp = "bad_timestamp"
+    /// No authority that the caller trusts vouches for a time.
+    case untrustedTime = "untrusted_time"
+    /// The log's clock, or an authority's, was wrong.
+    case clock
   }
 
   /// Whether it speaks against the log.

@@ -10,6 +10,7 @@ struct LogCheck: ~Copyable {
   /// A root that a signature vouches for.
   struct Anchor {
     var checkpoint: Checkpoint
+    var note: SignedNote?
     /// The file that it stands in; nil for the one given.
     var file: String?
     /// What it is called in a text.
@@ -29,8 +30,18 @@ struct LogCheck: ~Copyable {
   var previous = PreviousSegment()
   var done = 0
   var total = 0
+  var keys = KeyChain()
+  let signatures = SignatureChecks()
+  /// The seal that was read last.
+  var lastSeal: Seal?
   /// Seals that the key did not sign, when nothing in the log is signed by it.
   var foreignSeals = 0
+  var sidecars = SidecarLedger()
+  var timestamps = TimestampCheck()
+  /// What was done to the log by authority.
+  var acts = Acts()
+  /// First index of the oldest segment whose entries are here; only seals stand before it.
+  var firstKept: UInt64 = 0
 
   init(_ log: LogDirectory, _ options: Verifier) {
     self.log = log
@@ -44,22 +55,35 @@ struct LogCheck: ~Copyable {
   mutating func add(_ finding: Finding) { report.findings.append(finding) }
 
   mutating func run() throws(LogError) -> VerifyReport {
+    if let segment = options.segment { return try runSegment(segment) }
     readKey()
+    // Before the checkpoint, which then is not older.
+    readCosigned()
     // Before the listing: what the checkpoint covers must then be listed.
     readCheckpoint()
     readGivenCheckpoint()
+    readSinceCheckpoint()
     let files = try log.files()
     report.isBeingWritten = WriterLock.isHeld(log.directory)
     noteStrangers(files)
+    noteStraySidecars(files)
+    readTimestamps(files.timestamps)
     let segments = files.segments.filter(\.holdsEntries)
-    report.entries = (segments.first?.firstIndex ?? 0)..<(segments.first?.firstIndex ?? 0)
+    firstKept = files.kept.first?.firstIndex ?? 0
+    report.entries = firstKept..<firstKept
     total = segments.reduce(0) { $0 + size($1) }
     for place in segments.indices {
       start(segments, place)
-      while let first = running.first, running.count > 4 || first.job?.isDone ?? true { finishFirst() }
+      while let first = running.first, running.count > 4 || first.job?.isDone ?? true {
+        finishFirst(segments)
+      }
     }
-    while !running.isEmpty { finishFirst() }
+    while !running.isEmpty { finishFirst(segments) }
+    judgeSidecars()
+    judgeActs()
     checkRoots()
+    finishKeys()
+    judgeTimestamps()
     return report
   }
 
@@ -74,28 +98,33 @@ struct LogCheck: ~Copyable {
 
   // MARK: Key and checkpoints
 
-  private mutating func readKey() {
+  mutating func readKey() {
     let name = FileNames.verifierKey
-    var own: VerifierKey?
+    var own: LogKeys?
     do throws(LogError) {
-      if let bytes = try log.read(name, limit: LogDirectory.keyLimit) {
+      if let bytes = try log.read(name, limit: LogKeys.sizeLimit) {
         own = readKey(bytes)
       } else {
         let mend = options.key == nil ? "give the log's key with --key" : "write the key you gave into it"
         add(Finding(.missingFile, file: name, "the log's verifier key is missing; \(mend)"))
       }
     } catch { add(unreadable(name, error)) }
-    report.key = options.key ?? own
+    report.key = options.key ?? own?.origin
     report.keySource = options.key != nil ? .given : own != nil ? .directory : .none
     report.origin = report.key.map { "\($0.name)" } ?? ""
-    if let given = options.key, let own, given != own {
-      add(
-        Finding(
-          .badKey, file: name,
-          "the key in the directory (\(own.name)+\(hex(own.id))) is not the one given "
-            + "(\(given.name)+\(hex(given.id)))"
-        ))
-    }
+    compare("the key", own?.origin, options.key)
+    compare("the first one-time key", own?.first, options.firstKey)
+    report.firstKey = options.firstKey ?? (own?.origin == report.key ? own?.first : nil)
+    report.firstKeySource = options.firstKey != nil ? .given : report.firstKey != nil ? .directory : .none
+    keys.named = report.firstKey?.publicKey.map { NamedKey(number: 0, key: $0, epoch: 0) }
+  }
+
+  private mutating func compare(_ what: String, _ own: VerifierKey?, _ given: VerifierKey?) {
+    guard let given, let own, given != own else { return }
+    let text =
+      "\(what) in the directory (\(own.name)+\(hex(own.id))) is not the one given "
+      + "(\(given.name)+\(hex(given.id)))"
+    add(Finding(.badKey, file: FileNames.verifierKey, text))
   }
 
   private func hex(_ id: UInt32) -> String {
@@ -103,20 +132,21 @@ struct LogCheck: ~Copyable {
     return String(repeating: "0", count: 8 - digits.utf8.count) + digits
   }
 
-  /// Reads the key's file; every spelling but the one that is written is refused.
-  private mutating func readKey(_ bytes: [UInt8]) -> VerifierKey? {
+  /// Reads the file with the keys; every spelling but the one that is written is refused.
+  private mutating func readKey(_ bytes: [UInt8]) -> LogKeys? {
     let name = FileNames.verifierKey
     do throws(KeyError) {
-      let key = try bytes.withView { (text) throws(KeyError) in try VerifierKey(text) }
-      guard key.isSupported else {
+      let keys = try bytes.withView { (text) throws(KeyError) in try LogKeys(text) }
+      guard keys.origin.isSupported else {
         add(Finding(.badKey, file: name, "the key is of a type that is not known here"))
         return nil
       }
-      if Array("\(key)\n".utf8) == bytes { return key }
+      if keys.first != nil, Array(keys.text.utf8) == bytes { return keys }
       add(
         Finding(
-          .badKey, file: name, offset: 0, "the file is not the key and one line feed, as it was written"))
-      return key
+          .badKey, file: name, offset: 0,
+          "the file is not a line for each of the log's keys, as it was written"))
+      return keys
     } catch {
       add(Finding(.badKey, file: name, offset: error.offset, "the verifier key cannot be read: \(error)"))
       return nil
@@ -132,26 +162,31 @@ struct LogCheck: ~Copyable {
           + "being made, make it anew"
         return add(Finding(.missingFile, file: name, text))
       }
-      report.checkpoint = readCheckpoint(bytes, name)
+      guard let signed = readCheckpoint(bytes, name) else { return }
+      report.checkpoint = signed.checkpoint
+      anchors.append(
+        Anchor(checkpoint: signed.checkpoint, note: signed.note, file: name, name: "the checkpoint"))
     } catch { add(unreadable(name, error)) }
-    if let checkpoint = report.checkpoint {
-      anchors.append(Anchor(checkpoint: checkpoint, file: name, name: "the checkpoint"))
-    }
   }
 
   private mutating func readGivenCheckpoint() {
-    guard let bytes = options.checkpoint else { return }
-    report.givenCheckpoint = readCheckpoint(bytes, nil)
-    if let checkpoint = report.givenCheckpoint {
-      anchors.append(Anchor(checkpoint: checkpoint, file: nil, name: "the checkpoint that was given"))
-    }
+    guard let bytes = options.checkpoint, let signed = readCheckpoint(bytes, nil) else { return }
+    report.givenCheckpoint = signed.checkpoint
+    anchors.append(
+      Anchor(checkpoint: signed.checkpoint, note: signed.note, name: "the checkpoint that was given"))
   }
 
-  private mutating func readCheckpoint(_ bytes: [UInt8], _ file: String?) -> Checkpoint? {
+  private mutating func readSinceCheckpoint() {
+    guard let bytes = options.since, let signed = readCheckpoint(bytes, nil) else { return }
+    report.sinceCheckpoint = signed.checkpoint
+    anchors.append(
+      Anchor(checkpoint: signed.checkpoint, note: signed.note, name: "the checkpoint that is trusted"))
+  }
+
+  private mutating func readCheckpoint(_ bytes: [UInt8], _ file: String?) -> SignedCheckpoint? {
     guard let key = report.key else { return nil }
     do throws(NoteError) {
       return try bytes.withView { (note) throws(NoteError) in try SignedCheckpoint(note, key: key) }
-        .checkpoint
     } catch {
       let which = file == nil ? "the checkpoint that was given" : "the checkpoint"
       add(Finding(.badSignature, file: file, "\(which) is refused: \(error)"))
@@ -199,8 +234,18 @@ struct LogCheck: ~Copyable {
           let text =
             "\(anchor.name) of size \(size) signs root \(anchor.checkpoint.root), but the entries lead to "
             + "\(root): entries before \(size) are not those that were signed"
-          add(Finding(.break, file: anchor.file, entries: report.entries.lowerBound..<size, text))
+          add(Finding(.break, file: anchor.file, entries: min(firstKept, size)..<size, text))
         }
+      } else if isClosed(size) {
+        let text =
+          "\(anchor.name) of size \(size) ends among encrypted entries: only who can decrypt them can "
+          + "compare it"
+        add(Finding(.closed, .note, file: anchor.file, text))
+      } else if size < firstKept, report.isIntact {
+        let text =
+          "\(anchor.name) of size \(size) cannot be compared: the entries up to there were removed, "
+          + "and it is no seal's"
+        add(Finding(.retention, .note, file: anchor.file, text))
       } else if report.isIntact {
         let text = "the root of the tree of size \(size), which \(anchor.name) signs, could not be computed"
         add(Finding(.break, file: anchor.file, entries: report.entries.lowerBound..<size, text))
@@ -208,6 +253,7 @@ struct LogCheck: ~Copyable {
     }
     noteOlderCheckpoint()
     judgeCheckpointBySeals()
+    judgeWitnesses()
     if foreignSeals > 0 {
       let text =
         "\(foreignSeals) seals are not signed by the key given either: this is another log, or all of it "
@@ -219,7 +265,7 @@ struct LogCheck: ~Copyable {
   private mutating func addMissing(_ anchor: Anchor, _ end: UInt64) {
     let size = anchor.checkpoint.size
     let range = end..<size
-    if anchor.file == nil, size > report.checkpoint?.size ?? 0 {
+    if anchor.file != FileNames.checkpoint, size > report.checkpoint?.size ?? 0 {
       let text =
         "\(anchor.name) covers \(size) entries, but the log ends at \(end): it was cut off or rolled back to "
         + "an earlier state; restore the files from a copy"
@@ -246,17 +292,22 @@ struct LogCheck: ~Copyable {
   /// A checkpoint is written before what it covers is sealed, so one that is older than a seal was put back.
   private mutating func judgeCheckpointBySeals() {
     guard let own = report.checkpoint, own.size < report.sealedEnd else { return }
-    // A writer at work may have replaced it, and then sealed, since it was read.
-    let present = (try? log.read(FileNames.checkpoint, limit: SignedNote.maximumSize)) ?? nil
-    let newer = present.flatMap { bytes in
-      bytes.withView { try? SignedNote($0).text.withView { try Checkpoint($0) } }
-    }
-    if let newer, newer.size >= report.sealedEnd { return }
+    if publishedSize() >= report.sealedEnd { return }
     let text =
       "the checkpoint covers \(own.size) entries, but \(report.sealedEnd) are sealed, and a checkpoint over them "
       + "was written before the seal: an older one was put in its place, and entries behind the last seal may be "
       + "missing; restore it, and what stood behind, from a copy"
     add(
       Finding(.rollback, file: FileNames.checkpoint, offset: 0, entries: own.size..<report.sealedEnd, text))
+  }
+
+  /// What the checkpoint in the directory covers at this moment: a writer at work may have replaced it since it
+  /// was read.
+  func publishedSize() -> UInt64 {
+    let present = (try? log.read(FileNames.checkpoint, limit: SignedNote.maximumSize)) ?? nil
+    let checkpoint = present.flatMap { bytes in
+      bytes.withView { try? SignedNote($0).text.withView { try Checkpoint($0) } }
+    }
+    return checkpoint?.size ?? 0
   }
 }

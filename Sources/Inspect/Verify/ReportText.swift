@@ -4,46 +4,21 @@ extension VerifyReport {
   /// Findings of one kind in a row, of which only the first few are shown.
   private static let shownInARow = 3
 
-  /// The report for people, several lines.
+  /// The report for people, several lines: the brief facts, the first findings, the verdict.
   public var text: String {
-    var lines: [String] = []
-    func add(_ name: String, _ value: String) {
-      lines.append(name + String(repeating: " ", count: max(1, 13 - name.utf8.count)) + value)
-    }
-    add("Log", origin.isEmpty ? "(unknown)" : origin)
-    add("Key", keyText)
-    let sealed = sealedSegments == segments ? "all sealed" : "\(sealedSegments) sealed"
-    let range =
-      entries.isEmpty ? "none" : "\(Quantities.entries(entries)) (\(entries.upperBound - entries.lowerBound))"
-    add("Entries", "\(range) in \(Quantities.plural(segments, "segment")), \(sealed)")
-    if let checkpoint { add("Checkpoint", "size \(checkpoint.size), root \(checkpoint.root)") }
-    if let givenCheckpoint {
-      add("Given", "checkpoint of size \(givenCheckpoint.size), root \(givenCheckpoint.root)")
-    }
-    if unsignedTail > 0 { add("Unsigned", "\(unsignedTail) entries behind the last signature") }
-    let losses = control.losses.sorted { $0.key < $1.key }
-    for (source, count) in losses {
-      add("Lost", "\(count) messages of \(source), as the log itself accounts")
-    }
-    let how = isQuick ? "stored bytes, chain and signatures" : "every byte and every entry"
-    add(
-      "Checked",
-      "\(how): \(Quantities.bytes(storedBytes)) that hold \(Quantities.bytes(rawBytes)), "
-        + "in \(Quantities.seconds(duration))"
-    )
-    if isBeingWritten { add("Writer", "at work") }
-    lines.append("")
-    lines += findingLines
-    lines.append(verdict)
-    return lines.joined(separator: "\n") + "\n"
+    let lines = sections.flatMap { $0.lines(width: 13, onlyBrief: true) }
+    return (lines + [""] + findingLines + [verdict]).joined(separator: "\n") + "\n"
   }
 
-  private var keyText: String {
-    guard let key else { return "none could be read: no signature was checked" }
-    switch keySource {
-    case .given: return "\(key) (given)"
-    default: return "\(key) (from the log's own directory: give --key to check against your own copy)"
+  /// The report that is filed: every fact and every finding, several lines.
+  public var longText: String {
+    var lines = ["RESULT", "  " + verdict]
+    for section in sections where section.facts.contains(where: { $0.label != nil }) {
+      lines += ["", section.title.uppercased()] + section.lines(width: 13).map { "  " + $0 }
     }
+    lines += ["", "FINDINGS"] + findings.flatMap(\.lines).map { "  " + $0 }
+    if findings.isEmpty { lines.append("  None.") }
+    return lines.joined(separator: "\n") + "\n"
   }
 
   private var findingLines: [String] {
@@ -65,7 +40,8 @@ extension VerifyReport {
     return lines.isEmpty ? lines : lines + [""]
   }
 
-  private var verdict: String {
+  /// What came of it, in a sentence.
+  var verdict: String {
     let damage = findings.filter { $0.severity == .damage }.count
     switch exitStatus {
     case .fine where keySource == .none: return "Intact as far as can be told without a key."

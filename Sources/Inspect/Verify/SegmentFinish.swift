@@ -22,12 +22,12 @@ struct PreviousSegment {
 
 extension LogCheck {
   /// Waits for the oldest segment's work and judges what it gave.
-  mutating func finishFirst() {
+  mutating func finishFirst(_ segments: [LogFiles.Segment]) {
     var running = running.removeFirst()
-    var results = SegmentJob.Results()
-    if let job = running.job {
-      pool.wait(for: job)
-      results = job.results.withLock { $0 }
+    var results = wait(for: running)
+    if isReplaced(running) {
+      running = restart(segments, running)
+      results = wait(for: running)
     }
     report.control.add(results.control)
     judgePlace(&running)
@@ -37,23 +37,52 @@ extension LogCheck {
       judgeLength(&running)
     }
     judgeSeal(&running, results)
+    noteErased(&running)
     if !running.isForeign {
+      if let id = running.job?.header.id {
+        acts.present[id] = running.firstIndex
+        if running.amendment != nil { acts.announced.insert(id) }
+      }
       keepRoots(running, results)
+      keepClosed(running)
       takeControl(results.items.sorted { $0.index < $1.index }, running)
     }
     if running.isFileDamaged, let end = running.seal?.seal.endIndex {
       running.endIndex = max(end, running.firstIndex)
     }
     report.blocks += running.blocks.count
-    report.rawBytes += running.blocks.reduce(0) { $0 + $1.rawByteCount }
+    report.decodedEntries += results.decodedEntries
+    for block in running.blocks {
+      report.rawBytes += block.rawByteCount
+      guard block.firstTime <= block.lastTime else { continue }
+      let times = report.receiveTimes ?? block.firstTime...block.lastTime
+      report.receiveTimes = min(times.lowerBound, block.firstTime)...max(times.upperBound, block.lastTime)
+    }
     report.findings.append(contentsOf: running.findings)
     report.entries = report.entries.lowerBound..<max(report.entries.upperBound, running.endIndex)
     if let seal = running.seal?.seal { report.sealedEnd = max(report.sealedEnd, seal.endIndex) }
     remember(running)
   }
 
+  private func wait(for running: RunningSegment) -> SegmentJob.Results {
+    guard let job = running.job else { return SegmentJob.Results() }
+    pool.wait(for: job)
+    return job.results.withLock { $0 }
+  }
+
+  /// Begins again with a segment whose file was replaced, by an erasure, while it was being read.
+  private mutating func restart(_ segments: [LogFiles.Segment], _ old: RunningSegment) -> RunningSegment {
+    report.segments -= 1
+    report.storedBytes -= old.fileSize
+    if old.seal != nil { report.sealedSegments -= 1 }
+    start(segments, old.place)
+    return running.removeLast()
+  }
+
   private mutating func keepRoots(_ running: RunningSegment, _ results: SegmentJob.Results) {
     for size in results.roots.keys where roots[size] == nil { roots[size] = results.root(at: size) }
+    // What only a seal is left of, the seal stands for.
+    if running.firstIndex < firstKept, let seal = running.seal?.seal { roots[seal.endIndex] = seal.root }
     if let header = running.job?.header, roots[header.firstIndex] == nil {
       roots[header.firstIndex] = header.tree.root
     }
@@ -149,14 +178,14 @@ extension LogCheck {
     var end = hole.endIndex
     if reachesEnd {
       end = running.seal?.seal.endIndex ?? end ?? running.nextIndex ?? running.committed
-      if let sealed = running.seal?.seal, let size = running.job?.source.size {
+      if let sealed = running.stored, let size = running.job?.source.size {
         // Reported by its length.
         if size != sealed.byteCount {
           running.endIndex = hole.firstIndex
           return
         }
         // The footer, which is reported by itself.
-        if running.footerOffset == nil, hole.firstIndex >= sealed.endIndex { return }
+        if running.footerOffset == nil, hole.firstIndex >= running.seal?.seal.endIndex ?? .max { return }
       }
       running.endIndex = max(hole.firstIndex, end ?? 0)
     }
@@ -194,6 +223,10 @@ extension LogCheck {
       case .undecodable(let error):
         return make(
           .corruption, "the block gives its chain value, but cannot be decoded at byte \(error.offset) of it")
+      case .undecryptable:
+        let text =
+          "the block gives its chain value, but is not what was encrypted with the segment's key: it was made anew"
+        return make(.corruption, text)
       case .contents: return make(.break, "totals in the block's header are not those of its entries")
       case .tree where !isAfterDamage:
         return make(.break, "the block's entries do not lead to the tree in its header", outcome.differing)
@@ -209,8 +242,8 @@ extension LogCheck {
   private func judgeLength(_ running: inout RunningSegment) {
     guard let job = running.job else { return }
     let size = job.source.size
-    if let seal = running.seal?.seal {
-      if size == seal.byteCount { return }
+    if let seal = running.seal?.seal, let stored = running.stored {
+      if size == stored.byteCount { return }
       let end = max(seal.endIndex, running.firstIndex)
       let lost = min(running.endIndex, end)..<end
       defer {
@@ -229,10 +262,10 @@ extension LogCheck {
         return running.findings.append(Finding(.missingFile, file: name, entries: lost, text))
       }
       let text =
-        size < seal.byteCount
-        ? "the file was cut off: it ends at byte \(size) of \(seal.byteCount); restore it from a copy"
-        : "the file has \(size) bytes, \(size - seal.byteCount) more than were sealed"
-      let offset = size < seal.byteCount ? min(place, size) : seal.byteCount
+        size < stored.byteCount
+        ? "the file was cut off: it ends at byte \(size) of \(stored.byteCount); restore it from a copy"
+        : "the file has \(size) bytes, \(size - stored.byteCount) more than were sealed"
+      let offset = size < stored.byteCount ? min(place, size) : stored.byteCount
       return running.findings.append(
         Finding(.corruption, file: running.name, offset: offset, entries: lost, text))
     }
@@ -311,12 +344,12 @@ extension LogCheck {
     if let text = contradiction(seal, running) {
       return running.findings.append(Finding(.break, file: name, text))
     }
-    guard !running.isFileDamaged, running.job != nil else { return }
+    guard !running.isFileDamaged, running.job != nil, let stored = running.stored else { return }
     let entries = running.firstIndex..<max(running.endIndex, running.firstIndex)
-    if results.fileHash != seal.fileHash {
+    if results.fileHash != stored.fileHash {
       running.findings.append(madeAnew(running))
       running.isFileDamaged = true
-    } else if seal.endIndex != running.endIndex || seal.chain != running.chain {
+    } else if seal.endIndex != running.endIndex || stored.chain != running.chain {
       running.findings.append(
         Finding(
           .break, file: name, entries: entries, "the seal is not that of the segment whose file it signs"))

@@ -19,6 +19,7 @@ final class SegmentJob: Sendable {
     var control = ControlTotals()
     /// Control entries that verification depends on, in no order.
     var items: [ControlItem] = []
+    var decodedEntries: UInt64 = 0
     var pending = 0
 
     /// The root at a size; nil when damage of the block that gave it, or of the one before it, makes it void.
@@ -35,11 +36,13 @@ final class SegmentJob: Sendable {
   let seal: SignedSeal?
   let header: SegmentHeader
   let context: BlockContext
+  /// Where the salt table of an amended segment begins.
+  let tableOffset: Int
   let results = Mutex(Results())
 
   init(
     firstIndex: UInt64, source: SegmentSource, kind: FileNames.Kind, seal: SignedSeal?, header: SegmentHeader,
-    context: BlockContext
+    context: BlockContext, tableOffset: Int
   ) {
     self.firstIndex = firstIndex
     self.source = source
@@ -47,6 +50,7 @@ final class SegmentJob: Sendable {
     self.seal = seal
     self.header = header
     self.context = context
+    self.tableOffset = tableOffset
   }
 
   var isDone: Bool { results.withLock { $0.pending == 0 } }
@@ -61,6 +65,7 @@ final class SegmentJob: Sendable {
       if !outcome.problems.isEmpty { results.outcomes[walked.ordinal] = outcome }
       for (size, root) in roots { results.roots[size] = (root, walked.ordinal) }
       results.control.add(control)
+      results.decodedEntries += outcome.decodedEntries
       results.items.append(contentsOf: items)
       results.pending -= 1
     }
@@ -81,6 +86,7 @@ final class SegmentJob: Sendable {
 enum CheckTask: Sendable {
   case block(SegmentJob, WalkedBlock)
   case file(SegmentJob)
+  case signatures([SignatureCheck], SignatureChecks)
 
   func run(_ checker: inout BlockChecker) {
     switch self {
@@ -91,6 +97,7 @@ enum CheckTask: Sendable {
       do throws(SystemError) { job.end(hash: .success(try checker.hash(job.source))) } catch {
         job.end(hash: .failure(error))
       }
+    case .signatures(let batch, let checks): checks.run(batch)
     }
   }
 }

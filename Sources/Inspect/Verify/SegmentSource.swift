@@ -11,11 +11,14 @@ final class SegmentSource: Sendable {
   let name: String
   /// Bytes of the file when it was opened; what is appended later is not looked at.
   let size: Int
+  let inode: UInt64
   private let file: FileDescriptor
 
   init(_ directory: LogDirectory, _ name: String) throws(SystemError) {
     file = try directory.openFile(name)
-    size = try file.size()
+    let status = try file.status()
+    size = status.size
+    inode = status.inode
     self.name = name
     file.adviseSequential()
   }

@@ -19,6 +19,14 @@ struct RunningSegment {
   /// Name of the file that holds the entries.
   var name: String
   var seal: SignedSeal?
+  /// Place among the log's segments.
+  var place = 0
+  /// Of the file that was opened.
+  var inode: UInt64 = 0
+  var fileSize = 0
+  /// Entries of the segment were erased, as its header says.
+  var isAmended = false
+  var amendment: Amendment?
   /// There is a file for the seal, be it readable or not.
   var hasSealFile = false
   /// Findings about the segment that are certain before its blocks are checked.
@@ -44,6 +52,10 @@ struct BlockSummary {
   var firstIndex: UInt64
   var endIndex: UInt64
   var rawByteCount: Int
+  var firstTime: Int64
+  var lastTime: Int64
+  /// It is encrypted, and there is no key.
+  var isClosed = false
 }
 
 extension LogCheck {
@@ -56,10 +68,21 @@ extension LogCheck {
       nextIndex: place + 1 < segments.count ? segments[place + 1].firstIndex : nil,
       committed: max(report.checkpoint?.size ?? 0, sealed?.firstIndex ?? 0), isBeforeSealed: sealed != nil,
       name: "", endIndex: segment.firstIndex)
+    running.place = place
     readSeal(&running)
+    if segment.firstIndex < firstKept, let seal = running.seal?.seal {
+      running.endIndex = seal.endIndex
+      report.removedSegments += 1
+      report.sealedSegments -= 1
+      acts.removed.append(RemovedSegment(seal: seal))
+      return self.running.append(running)
+    }
     if let seal = running.seal { running.committed = max(running.committed, seal.seal.endIndex) }
-    if let (source, kind) = openSource(&running, segment) {
+    if let (opened, kind) = openSource(&running, segment) {
+      let source = kind == .segment ? settle(&running, opened) : opened
       running.name = source.name
+      running.inode = source.inode
+      running.fileSize = source.size
       do throws(SystemError) { try hand(out: source, kind, &running) } catch {
         running.findings.append(unreadable(source.name, error))
         running.isFileDamaged = true
@@ -81,6 +104,7 @@ extension LogCheck {
       if let text = contradiction(signed.seal, running.firstIndex) {
         return running.findings.append(Finding(.break, file: name, text))
       }
+      if let finding = followSeal(signed, name) { return running.findings.append(finding) }
       running.seal = signed
       report.sealedSegments += 1
     } catch {
@@ -170,8 +194,16 @@ extension LogCheck {
     for kind in [FileNames.Kind.open, .rewrite] {
       let name = FileNames.name(running.firstIndex, kind)
       guard (try? log.directory.status(of: name)) != nil else { continue }
+      // Part of an erasure, which is judged when the whole log is known.
+      if kind == .rewrite, isBeingAmended(running.firstIndex) { continue }
       running.findings.append(
         Finding(.leftOver, .note, file: name, "the segment is finished; the next writer removes this"))
+    }
+  }
+
+  private func isBeingAmended(_ firstIndex: UInt64) -> Bool {
+    [Amendment.pendingName(firstIndex), FileNames.name(firstIndex, .amendment)].contains { name in
+      ((try? log.directory.status(of: name)) ?? nil) != nil
     }
   }
 
@@ -185,16 +217,20 @@ extension LogCheck {
     do throws(DecodeError) { decoded = try SegmentHeader.decode(bytes.view) } catch {
       return refuseHeader(error, source, &running)
     }
+    guard let front = try readSalts(source, decoded.header, decoded.size, &running) else { return }
     let footer = try readFooter(source, kind, &running)
     let limit = footer?.offset ?? source.size
-    let sizes = Set(anchors.map(\.checkpoint.size) + (running.seal.map { [$0.seal.endIndex] } ?? []))
+    var sizes = Set(anchors.map(\.checkpoint.size) + (running.seal.map { [$0.seal.endIndex] } ?? []))
+    let last = running.seal?.seal.endIndex ?? running.nextIndex ?? .max
+    if last > running.firstIndex { sizes.formUnion(timestamps.sizes(in: running.firstIndex + 1...last)) }
     let context = BlockContext(
-      source: source, seed: decoded.header.seed, footer: footer?.footer,
+      source: source, salts: front.salts, key: openSidecar(decoded.header, &running), footer: footer?.footer,
       // Without a seal nothing signed covers the stored bytes: only the entries themselves can be compared.
-      isQuick: options.isQuick && running.seal != nil, sizes: Array(sizes))
+      decodedFrom: running.seal == nil ? 0 : options.isQuick ? .max : report.sinceCheckpoint?.size ?? 0,
+      sizes: Array(sizes))
     let job = SegmentJob(
       firstIndex: running.firstIndex, source: source, kind: kind, seal: running.seal, header: decoded.header,
-      context: context)
+      context: context, tableOffset: decoded.size)
     running.job = job
     running.footerOffset = footer?.offset
     if running.seal != nil {
@@ -202,7 +238,7 @@ extension LogCheck {
       pool.add(.file(job), &checker)
     }
     var walk = SegmentWalk(
-      source, decoded.header, headerByteCount: decoded.size, chainStart: decoded.chainStart,
+      source, decoded.header, headerByteCount: front.blocksStart, chainStart: decoded.chainStart,
       footer: footer?.footer,
       limit: limit)
     try hand(out: &walk, job, &running)
@@ -217,7 +253,9 @@ extension LogCheck {
         running.blocks.append(
           BlockSummary(
             offset: block.offset, firstIndex: block.entries.lowerBound, endIndex: block.entries.upperBound,
-            rawByteCount: block.header.contents.rawByteCount))
+            rawByteCount: block.header.contents.rawByteCount, firstTime: block.header.contents.firstTime,
+            lastTime: block.header.contents.lastTime,
+            isClosed: block.header.isEncrypted && job.context.key == nil))
         job.begin()
         pool.add(.block(job, block), &checker)
         done += block.header.blockByteCount
@@ -252,7 +290,7 @@ extension LogCheck {
       }
     }
     do throws(DecodeError) { return (try SegmentFooter.decode(bytes.view).footer, offset) } catch {
-      let sealed = running.seal?.seal.byteCount
+      let sealed = running.stored?.byteCount
       // A file that is cut off has no footer, and is reported as what it is.
       guard kind == .segment, sealed == nil || sealed == source.size else { return nil }
       running.findings.append(

@@ -37,10 +37,15 @@ final class WorkPool: Sendable {
   }
 
   /// Waits until that segment's work is done.
-  func wait(for job: SegmentJob) {
+  func wait(for job: SegmentJob) { wait { job.isDone } }
+
+  /// Waits until those signatures are checked.
+  func wait(for checks: SignatureChecks) { wait { checks.isDone } }
+
+  private func wait(until isDone: () -> Bool) {
     if !isThreaded { return }
     lock.withLock {
-      while !job.isDone { changed.wait(lock) }
+      while !isDone() { changed.wait(lock) }
     }
   }
 

@@ -1,5 +1,7 @@
 import Bytes
+import Cryptography
 import Events
+import Segments
 
 /// One block of a log, as whoever reads the segments hands it to a search.
 public struct SearchBlock: Sendable {
@@ -14,9 +16,19 @@ public struct SearchBlock: Sendable {
   /// Earliest and latest receive time, nanoseconds since 1970 UTC.
   public var firstTime: Int64
   public var lastTime: Int64
+  /// How the stored bytes are encrypted; nil when they are not.
+  var encryption: Encryption?
+
+  struct Encryption: Sendable {
+    var segment: SegmentID
+    var key: SegmentKey
+  }
+  /// Rows whose content was erased.
+  public var erased: [UInt32]
 
   public init(
-    payload: ByteView, count: Int, rawByteCount: Int, firstIndex: UInt64, firstTime: Int64, lastTime: Int64
+    payload: ByteView, count: Int, rawByteCount: Int, firstIndex: UInt64, firstTime: Int64, lastTime: Int64,
+    erased: [UInt32] = []
   ) {
     self.payload = payload
     self.count = count
@@ -24,6 +36,7 @@ public struct SearchBlock: Sendable {
     self.firstIndex = firstIndex
     self.firstTime = firstTime
     self.lastTime = lastTime
+    self.erased = erased
   }
 }
 

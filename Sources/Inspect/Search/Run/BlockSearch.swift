@@ -7,27 +7,65 @@ import Segments
 public final class BlockSearch {
   private let evaluator: BlockEvaluator
   private let entries: SearchQuery.Entries
+  private var cipher: BlockCipher?
+  private let times: Range<Int64>
+  /// Messages of the last block that were received in the query's time and erased since: whether they would
+  /// have been found, nobody knows.
+  public private(set) var erased = 0
 
   public init(_ query: SearchQuery) {
     evaluator = BlockEvaluator(query.whole, zones: query.zones)
     entries = query.entries
+    let since = query.since ?? .min
+    times = since..<max(since, query.until ?? .max)
   }
 
   /// The entries of the block that the query finds; nil when there are none. The block is decoded no further
   /// than that takes.
   public func hits(in header: SearchBlock) throws(DecodeError) -> BlockHits? {
+    let plain = try decrypt(header)
     var block = try DecodedBlock(
-      header.payload, count: header.count, rawByteCount: header.rawByteCount, known: evaluator.known)
+      header.encryption == nil ? header.payload : plain.view, count: header.count,
+      rawByteCount: header.rawByteCount, known: evaluator.known)
     var rows = BitSet(count: block.count)
     switch entries {
     case .all: rows.insertAll()
     case .received: try block.mark(kind: .received, into: &rows)
     case .control: try block.mark(kind: .control, into: &rows)
     }
+    try leaveOut(header.erased, of: &block, from: &rows)
     if rows.isEmpty { return nil }
     rows = try evaluator.matches(&block, header, among: rows)
     if rows.isEmpty { return nil }
-    return BlockHits(block, rows.members, firstIndex: header.firstIndex, plan: evaluator.plan(block))
+    let plan = evaluator.plan(block)
+    return BlockHits(block, plain, rows.members, firstIndex: header.firstIndex, plan: plan)
+  }
+
+  /// The payload of an encrypted block; nothing of one that is stored in the clear.
+  private func decrypt(_ block: SearchBlock) throws(DecodeError) -> ByteBuffer {
+    var plain = ByteBuffer()
+    guard let encryption = block.encryption else { return plain }
+    let contents = BlockContents(
+      count: block.count, rawByteCount: block.rawByteCount, firstTime: block.firstTime,
+      lastTime: block.lastTime)
+    if cipher == nil { cipher = try? BlockCipher() }
+    let isOpen = try? cipher?.open(
+      block.payload, segment: encryption.segment, firstIndex: block.firstIndex, contents, encryption.key,
+      to: &plain)
+    guard isOpen == true else { throw DecodeError(.invalid, at: 0) }
+    return plain
+  }
+
+  private func leaveOut(
+    _ gone: [UInt32], of block: inout DecodedBlock, from rows: inout BitSet
+  ) throws(DecodeError) {
+    erased = 0
+    if gone.isEmpty { return }
+    try block.loadTimes()
+    for row in gone where rows.contains(Int(row)) {
+      rows.remove(Int(row))
+      if times.contains(block.time(Int(row))) { erased += 1 }
+    }
   }
 }
 
@@ -36,6 +74,8 @@ public struct BlockHits: ~Copyable {
   /// Rows in the block.
   private var rows: [UInt32]
   private var block: DecodedBlock
+  /// What `block` is a view of, where it was decrypted.
+  private let plain: ByteBuffer
   /// Once loaded: the block holds the found entries and no others.
   private var isPicked = false
   private let firstIndex: UInt64
@@ -43,8 +83,12 @@ public struct BlockHits: ~Copyable {
   private var source = EventSource()
   private var printer = RowPrinter()
 
-  init(_ block: consuming DecodedBlock, _ rows: [UInt32], firstIndex: UInt64, plan: StructurePlan) {
+  init(
+    _ block: consuming DecodedBlock, _ plain: consuming ByteBuffer, _ rows: [UInt32], firstIndex: UInt64,
+    plan: StructurePlan
+  ) {
     self.block = block
+    self.plain = plain
     self.rows = rows
     self.firstIndex = firstIndex
     self.plan = plan

@@ -97,6 +97,8 @@ final class ResultSequence: @unchecked Sendable {
 
   func note(_ damaged: DamagedBlock) { lock.withLock { summary.damaged.append(damaged) } }
 
+  func note(erased count: Int) { lock.withLock { summary.erased += count } }
+
   private func hand(_ bytes: ByteView) {
     if bytes.count >= Self.flushBytes {
       flush()

@@ -11,6 +11,8 @@ public struct SearchSummary: Sendable {
   public var blocks = 0
   /// Blocks that could not be read. Their entries are missing from the result.
   public var damaged: [DamagedBlock] = []
+  /// Messages that may have been found, had they not been erased.
+  public var erased = 0
 
   public init() {}
 }
@@ -81,7 +83,9 @@ struct SearchWorker: ~Copyable {
   /// Searches one block, the `turn`-th; false when no further one is needed.
   mutating func search(_ block: SearchBlock, _ turn: Int, _ sequence: ResultSequence) -> Bool {
     do throws(DecodeError) {
-      guard var hits = try search.hits(in: block) else { return sequence.pass(turn) }
+      let found = try search.hits(in: block)
+      if search.erased > 0 { sequence.note(erased: search.erased) }
+      guard var hits = consume found else { return sequence.pass(turn) }
       let wanted = sequence.claim(turn, hits.count)
       if wanted == 0 { return sequence.complete(turn) }
       if sequence.isBackward { hits.keepLast(wanted) } else { hits.keepFirst(wanted) }
