@@ -1,7 +1,9 @@
+import Bytes
 import Events
 import Intake
 import Platform
 import SegmentWriter
+import Segments
 import Synchronization
 
 /// What a daemon is to do.
@@ -30,6 +32,10 @@ public struct DaemonPlan: Sendable {
   public var inputs: [Input] = []
   public var writer = WriterOptions()
   public var pipeline = PipelineOptions()
+  /// How long entries are kept; nil for ever.
+  public var retention: RetentionPolicy?
+  /// How often that is looked at, nanoseconds.
+  public var retentionInterval: Int64 = 600_000_000_000
   /// Of the program, for the log's record.
   public var version = ""
 
@@ -85,23 +91,32 @@ public final class Daemon: Sendable {
   private let losses = LossLedger()
   private let counters: [SourceCounters]
   private let recovery: RecoveryReport
+  /// What the next `key` entry is to carry.
+  public var nextKey: NextKeyEntry { pipeline.nextKey }
   private let lossReporter = Mutex<Thread?>(nil)
   private let lock = Lock()
   private let stopping = Condition()
   private let isStopping = Atomic(false)
   private let hasFailed: FailureFlag
+  private let acts = ActLock()
+  private let control = Mutex<ControlServer?>(nil)
+  private let retention = Mutex<RetentionKeeper?>(nil)
+  private let note: @Sendable (String) -> Void
 
   /// - Parameters:
   ///   - notice: gets what is worth a line in the daemon's log, on any thread.
   ///   - chosen: gets the format that a source's lines turned out to have, on any thread.
+  ///   - note: gets what else is worth a line there, on any thread.
   ///   - failed: is called once, on another thread, if writing fails. Nothing is stored then, and the daemon must
   ///     be stopped.
   public init(
     _ plan: DaemonPlan, notice: @escaping @Sendable (IntakeNotice) -> Void,
     chosen: @escaping @Sendable (FormatChoice) -> Void = { _ in },
+    note: @escaping @Sendable (String) -> Void = { _ in },
     failed: @escaping @Sendable (WriteError) -> Void
   ) throws(DaemonError) {
     self.plan = plan
+    self.note = note
     let hasFailed = FailureFlag()
     self.hasFailed = hasFailed
     do throws(WriteError) {
@@ -140,8 +155,22 @@ public final class Daemon: Sendable {
     do throws(SystemError) {
       let reporter = try Thread(name: "stele-losses") { [self] in reportLosses() }
       lossReporter.withLock { $0 = reporter }
+      try startActs()
       try listeners.start()
     } catch { throw .system(error) }
+  }
+
+  /// Lets commands, and the retention policy, take entries away and hold them back.
+  private func startActs() throws(SystemError) {
+    let session = PipelineSession(pipeline)
+    do throws(SystemError) {
+      let server = try ControlServer(plan.directory, session, acts)
+      control.withLock { $0 = server }
+    } catch { note("commands cannot reach this daemon: \(error)") }
+    guard let policy = plan.retention else { return }
+    let keeper = try RetentionKeeper(
+      PruneAct(plan.directory, policy), session, acts, interval: plan.retentionInterval, notice: note)
+    retention.withLock { $0 = keeper }
   }
 
   /// Reads the messages of a source with `definition` from the next block on, and writes down what has
@@ -157,6 +186,8 @@ public final class Daemon: Sendable {
   /// Stops receiving, stores what the sockets hold, and writes the last checkpoint and seal. Throws what made
   /// the writer fail, if it did: then what was received after the last durable entry is not in the log.
   public func stop() throws(DaemonError) {
+    control.withLock { $0 }?.stop()
+    retention.withLock { $0 }?.stop()
     listeners.stop()
     listeners.join()
     lock.withLock {
@@ -209,6 +240,16 @@ public final class Daemon: Sendable {
       pipeline.record(DaemonRecord.loss(event, source: input.source.name))
     }
   }
+
+  // MARK: Entries of others
+
+  /// Writes down what has to do with the log as a whole: one object of JSON. Waits while the pipeline is full;
+  /// does nothing, and returns false, once it has ended.
+  @discardableResult public func record(_ json: String) -> Bool { pipeline.record(json) }
+
+  /// Has the next `key` entry name a timestamp token. One that has not been named yet gives way: the newer says
+  /// as much.
+  public func record(_ timestamp: TimestampRecord) { nextKey.timestamp = timestamp }
 
   // MARK: Status
 

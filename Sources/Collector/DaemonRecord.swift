@@ -1,3 +1,4 @@
+import Bytes
 import Events
 import Intake
 import SegmentWriter
@@ -7,14 +8,20 @@ enum DaemonRecord {
   /// The first entry after a start, with what recovery did.
   static func started(version: String, recovery: RecoveryReport) -> String {
     #"{"type":"started","version":\#(JSON.quote(version)),"recovered":"#
-      + #"{"torn_bytes":\#(recovery.tornBytes),"unfinished_segments":\#(recovery.unfinishedSegments)}}"#
+      + #"{"torn_bytes":\#(recovery.tornBytes),"unfinished_segments":\#(recovery.unfinishedSegments),"#
+      + #""unread_segments":\#(recovery.unreadSegments)}}"#
   }
 
   /// Declares a source: what its number, which every entry carries, stands for.
   static func source(_ input: DaemonPlan.Input, url: String) -> String {
     #"{"type":"source","id":\#(input.source.id),"name":\#(JSON.quote(input.source.name)),"#
       + #""listen":\#(JSON.quote(url)),"format":\#(JSON.quote(input.definition.format)),"#
-      + #""timezone":\#(JSON.quote(input.timezone))}"#
+      + #""timezone":\#(JSON.quote(input.timezone))\#(minimised(input.definition))}"#
+  }
+
+  /// What is not stored of the source's messages.
+  private static func minimised(_ definition: SourceDefinition) -> String {
+    definition.minimise.map { #","minimize":\#($0.json.text)"# } ?? ""
   }
 
   /// Messages that are known to be lost, and between which times.

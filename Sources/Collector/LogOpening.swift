@@ -11,6 +11,7 @@ public enum LogOpening {
     do throws(SystemError) { _ = try Directory(directory) } catch {
       throw error.errno == .noSuchFile ? .missing(path: directory) : .system(error)
     }
+    Process.forbidDumps()
     return try LogWriter(directory: directory, key: try LogCreation.readKey(keyPath), options: options)
   }
 }

@@ -32,6 +32,8 @@ public struct PipelineOptions: Sendable {
 public final class Pipeline: Sendable {
   public let queue: SlabQueue
   public let counters: ParseCounters
+  /// What the next checkpoint's `key` entry is to carry.
+  public let nextKey: NextKeyEntry
   private let formats: FormatLedger?
   private let log: PipelineLog
   private let exchange: BlockExchange
@@ -52,18 +54,18 @@ public final class Pipeline: Sendable {
     chosen: @escaping @Sendable (FormatChoice) -> Void = { _ in }
   ) throws(WriteError) {
     self.options = options
-    do throws(SystemError) { queue = try SlabQueue(slabCount: options.slabCount) } catch {
-      throw .system(error)
-    }
+    let plan = if let open = writer.plan { open } else { try writer.makePlan() }
+    do throws(SystemError) {
+      queue = try SlabQueue(slabCount: options.slabCount, separatesControl: plan.key != nil)
+    } catch { throw .system(error) }
     counters = ParseCounters(sources: sources.definitions.count)
-    let plan: SegmentPlan
-    do throws(CryptoError) { plan = try SegmentPlan() } catch { throw .crypto(error) }
+    nextKey = writer.nextKey
     formats = FormatLedger(sources, next: writer.tree.size, chosen: chosen)
     sequencer = Sequencer(next: writer.tree.size, plan: plan, sources: sources)
     table = Mutex(sources)
     exchange = BlockExchange(
       blocks: (0..<options.workers + 2).map { _ in EncodedBlock(plan: plan) }, workers: options.workers)
-    log = PipelineLog(writer, exchange, sequencer, queue, options, stopped)
+    log = PipelineLog(writer, exchange, sequencer, queue, formats, options, stopped)
     do throws(SystemError) {
       var started: [Thread] = []
       for number in 0..<options.workers {
@@ -88,12 +90,40 @@ public final class Pipeline: Sendable {
     -> Bool
   {
     table.withLock { table in
-      table.definitions[source - 1] = definition
+      table.replace(source, by: definition)
       let changed = table
       return ControlText.submit(record, to: queue) { [sequencer] queued in
         sequencer.change(to: changed, behind: queued)
       }
     }
+  }
+
+  /// Appends entries of Stele itself and waits until a checkpoint covers them. Returns the index behind the
+  /// last.
+  func recordCheckpointed(_ texts: [String]) throws(WriteError) -> UInt64 {
+    var end: UInt64 = 0
+    for text in texts {
+      let isTaken = ControlText.submit(text, to: queue) { [sequencer] in end = sequencer.end(behind: $0) }
+      if !isTaken { throw log.failure ?? .daemon(path: log.path, reason: "it is being stopped") }
+    }
+    while log.checkpointSize < end {
+      if let failure = log.failure { throw failure }
+      Clock.sleep(nanoseconds: 2_000_000)
+    }
+    return end
+  }
+
+  /// Lets the next run begin another segment, and waits until the one before is sealed.
+  func finishSegment() throws(WriteError) {
+    log.requestRoll()
+    // The first makes sure that there is something to end a segment with, the second begins the next.
+    record(#"{"type":"heartbeat"}"#)
+    while !log.hasRolled {
+      if let failure = log.failure { throw failure }
+      Clock.sleep(nanoseconds: 2_000_000)
+    }
+    _ = try recordCheckpointed([#"{"type":"heartbeat"}"#])
+    try log.waitForSeals()
   }
 
   /// How far the choice of a source's format is; nil where the format is given.
@@ -195,24 +225,39 @@ final class PipelineLog: Sendable {
   private let exchange: BlockExchange
   private let sequencer: Sequencer
   private let queue: SlabQueue
+  private let formats: FormatLedger?
   private let options: PipelineOptions
   private let stopped: @Sendable (WriteError) -> Void
   private let failed = Mutex<WriteError?>(nil)
 
   init(
     _ writer: sending LogWriter, _ exchange: BlockExchange, _ sequencer: Sequencer, _ queue: SlabQueue,
-    _ options: PipelineOptions, _ stopped: @escaping @Sendable (WriteError) -> Void
+    _ formats: FormatLedger?, _ options: PipelineOptions, _ stopped: @escaping @Sendable (WriteError) -> Void
   ) {
     unsafe self.writer = writer
     self.exchange = exchange
     self.sequencer = sequencer
     self.queue = queue
+    self.formats = formats
     self.options = options
     self.stopped = stopped
   }
 
   var failure: WriteError? { failed.withLock { $0 } }
   var durableIndex: UInt64 { unsafe writer.durableIndex }
+  var path: String { unsafe writer.path }
+  /// Size of the tree under the newest checkpoint; read by other threads.
+  var checkpointSize: UInt64 { checkpointed.load(ordering: .acquiring) }
+  private let checkpointed = Atomic<UInt64>(0)
+
+  /// Lets the segment end with the next checkpoint; called by other threads.
+  func requestRoll() { wantsRoll.store(true, ordering: .releasing) }
+  /// Whether that has come.
+  var hasRolled: Bool { !wantsRoll.load(ordering: .acquiring) }
+  private let wantsRoll = Atomic(false)
+
+  /// Waits until every finished segment is sealed; called by other threads.
+  func waitForSeals() throws(WriteError) { try unsafe writer.waitForSeals() }
 
   /// Ends the pipeline after a failure. What is in the queue is lost, and what the log holds stays intact.
   func fail(_ error: WriteError) {
@@ -229,16 +274,26 @@ final class PipelineLog: Sendable {
     do throws(WriteError) {
       try writeBlocks()
       if failure == nil { try unsafe writer.close() }
+      checkpointed.store(unsafe writer.checkpointSize, ordering: .releasing)
     } catch { fail(error) }
   }
 
   private func writeBlocks() throws(WriteError) {
     var lastCheckpoint = Clock.monotonic()
     var lastEntry = lastCheckpoint
+    // The index kept back for the entry that the next checkpoint ends with, once one is due: blocks that were
+    // given lower indexes are still on their way.
+    var checkpointIndex: UInt64?
     while failure == nil {
-      let unsigned = unsafe writer.tree.size > writer.checkpointSize
+      if checkpointIndex == (unsafe writer.tree.size) {
+        try unsafe writer.checkpoint()
+        checkpointed.store(unsafe writer.checkpointSize, ordering: .releasing)
+        checkpointIndex = nil
+        lastCheckpoint = Clock.monotonic()
+      }
+      let isDue = unsafe checkpointIndex == nil && writer.tree.size > writer.checkpointSize
       let deadline =
-        unsigned ? lastCheckpoint + options.checkpointInterval : lastEntry + options.heartbeatInterval
+        isDue ? lastCheckpoint + options.checkpointInterval : lastEntry + options.heartbeatInterval
       switch exchange.take(unsafe writer.tree.size, until: deadline) {
       case .end: return
       case .timeout: break
@@ -248,17 +303,29 @@ final class PipelineLog: Sendable {
       }
       if let failure = unsafe writer.sealFailure { throw failure }
       let now = Clock.monotonic()
-      if unsafe writer.tree.size > writer.checkpointSize, now - lastCheckpoint >= options.checkpointInterval {
-        try unsafe writer.checkpoint()
-        lastCheckpoint = now
-      } else if now - lastEntry >= options.heartbeatInterval {
+      if checkpointIndex == nil, unsafe writer.tree.size > writer.checkpointSize {
+        checkpointIndex = try reserve(isTime: now - lastCheckpoint >= options.checkpointInterval)
+      }
+      if now - lastEntry >= options.heartbeatInterval {
         lastEntry = now
         _ = ControlText.submit(#"{"type":"heartbeat"}"#, to: queue, until: 0)
       }
-      if unsafe writer.shouldRoll(now: Clock.realtime()) && !sequencer.isRolling(from: writer.plan) {
-        do throws(CryptoError) { sequencer.roll(to: try SegmentPlan()) } catch { throw .crypto(error) }
-      }
     }
+  }
+
+  /// The index of the next checkpoint's `key` entry, when a checkpoint is due: it is time, or the segment is
+  /// full, which ends with one.
+  private func reserve(isTime: Bool) throws(WriteError) -> UInt64? {
+    var plan: SegmentPlan?
+    let isFull = unsafe writer.shouldRoll(now: Clock.realtime()) || !hasRolled
+    if unsafe isFull && !sequencer.isRolling(from: writer.plan) {
+      plan = try unsafe writer.makePlan()
+      wantsRoll.store(false, ordering: .releasing)
+    }
+    if plan == nil, !isTime { return nil }
+    let index = sequencer.reserve(beginning: plan)
+    formats?.finish(index, end: index + 1, [])
+    return index
   }
 
   /// Appends the block and all that are ready behind it, then syncs once. However fast blocks come, the first

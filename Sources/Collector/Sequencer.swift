@@ -22,24 +22,16 @@ final class Sequencer: Sendable {
     var generation = 0
     /// Tables that hold from an entry on, in that order.
     var changes: [(first: UInt64, sources: SourceTable)] = []
-    /// Made beforehand, because randomness can fail and this must not.
-    var spare: SegmentPlan?
-    var wantsRoll = false
   }
 
   private let state: Mutex<State>
 
   init(next: UInt64, plan: SegmentPlan, sources: SourceTable) {
-    state = Mutex(State(next: next, plan: plan, sources: sources, spare: nil))
+    state = Mutex(State(next: next, plan: plan, sources: sources))
   }
 
   func assign(_ messages: Int) -> Place {
     state.withLock { state in
-      if state.wantsRoll, let spare = state.spare {
-        state.plan = spare
-        state.spare = nil
-        state.wantsRoll = false
-      }
       while let change = state.changes.first, change.first <= state.next {
         state.sources = change.sources
         state.generation += 1
@@ -59,17 +51,22 @@ final class Sequencer: Sendable {
     }
   }
 
-  /// Lets the next run begin the segment `plan`.
-  func roll(to plan: SegmentPlan) {
+  /// Index behind the next `messages` entries. While the queue is locked.
+  func end(behind messages: Int) -> UInt64 { state.withLock { $0.next + UInt64(messages) } }
+
+  /// Keeps the next index back for an entry that the writer itself appends: the `key` entry of a checkpoint.
+  /// With a plan, the runs behind it belong to that segment.
+  func reserve(beginning plan: SegmentPlan? = nil) -> UInt64 {
     state.withLock { state in
-      state.spare = plan
-      state.wantsRoll = true
+      defer { state.next += 1 }
+      for place in state.changes.indices { state.changes[place].first += 1 }
+      if let plan { state.plan = plan }
+      return state.next
     }
   }
 
-  /// Whether another segment than that of `plan` is on its way: ordered, or begun by blocks that the writer
-  /// has not seen yet.
+  /// Whether another segment than that of `plan` has been begun, of which the writer has not seen a block yet.
   func isRolling(from plan: SegmentPlan?) -> Bool {
-    state.withLock { $0.wantsRoll || plan != nil && $0.plan !== plan }
+    state.withLock { plan != nil && $0.plan !== plan }
   }
 }

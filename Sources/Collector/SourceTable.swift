@@ -30,6 +30,8 @@ public struct SourceDefinition: Sendable {
   public var isOrdered = false
   /// Bytes at which the sender cuts a datagram, in ascending order; empty where that is not known.
   public var lengths: [Int] = []
+  /// What of its messages is not to be stored; nil: all is.
+  public var minimise: MinimiseRules?
 
   public init(name: String, templates: [Template], format: String, candidates: [String]? = nil) {
     self.name = name
@@ -44,6 +46,13 @@ public struct SourceTable: Sendable {
   public internal(set) var definitions: [SourceDefinition]
 
   public init(_ definitions: [SourceDefinition]) { self.definitions = definitions }
+
+  /// Gives a source another format. What may be stored of its messages stays as it was configured.
+  mutating func replace(_ source: Int, by definition: SourceDefinition) {
+    let rules = definitions[source - 1].minimise
+    definitions[source - 1] = definition
+    definitions[source - 1].minimise = rules
+  }
 
   var names: [SourceName] {
     [SourceName(0, "stele")]

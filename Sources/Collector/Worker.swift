@@ -22,14 +22,19 @@ struct Worker: ~Copyable {
   private var cutSlots: [Bool] = []
   private var hasher: EntryHasher
   private var hasherPlan: SegmentPlan
+  /// `hasher` has the salts of blocks that are stored in the clear.
+  private var hasherIsClear = false
   private var guide: FormatGuide?
   private var traits: SourceTraits
   private let formats: FormatLedger?
+  /// Nil when all sources' messages are stored as they are.
+  private var minimiser: Minimiser?
   /// Which table of sources `matcher` is made of.
   private var generation: Int
 
   init(_ sources: SourceTable, _ plan: SegmentPlan, _ formats: FormatLedger?) throws(CryptoError) {
     hasher = try EntryHasher(seed: plan.seed)
+    hasherIsClear = true
     hasherPlan = plan
     matcher = Matcher(sources.templateLists)
     result = MatchResult(for: matcher)
@@ -39,6 +44,7 @@ struct Worker: ~Copyable {
     traits = SourceTraits(sources)
     self.formats = formats
     generation = 0
+    minimiser = Minimiser(sources, matcher)
     keepOrder(sources)
     lookForCuts(sources)
   }
@@ -73,6 +79,7 @@ struct Worker: ~Copyable {
     builder = BlockBuilder(for: matcher)
     if let formats { guide = FormatGuide(formats, matcher) }
     traits = SourceTraits(sources)
+    minimiser = Minimiser(sources, matcher)
     self.matcher = matcher
     self.generation = generation
     keepOrder(sources)
@@ -89,14 +96,24 @@ struct Worker: ~Copyable {
     return TruncationRule.flags(known, unparsed: raw, hasQuotes: quotes[list] && !result.isAmbiguous)
   }
 
+  /// What is to be stored in place of `raw`; nil when that is all of it.
+  @inline(never) private mutating func minimise(
+    _ raw: ByteView, _ flags: FrameFlags, source: Int, list: Int
+  ) throws(CryptoError) -> ByteView? {
+    try minimiser?.minimise(raw, flags, source: source, list: list, matcher, &result)
+  }
+
   /// Encodes the messages of `batch` into `block`, as entries from `place` on.
   mutating func encode(
     _ batch: borrowing SlabBatch, at place: Sequencer.Place, into block: EncodedBlock,
     _ counters: ParseCounters
   ) throws(CryptoError) {
-    if hasherPlan !== place.plan {
-      hasher = try EntryHasher(seed: place.plan.seed)
+    // Entries of Stele itself are not encrypted: what they say of keys, losses and erasures is for everybody.
+    let isClear = place.plan.key == nil || batch[0].isControl
+    if hasherPlan !== place.plan || hasherIsClear != isClear {
+      hasher = try EntryHasher(seed: isClear ? place.plan.seed : place.plan.messageSeed())
       hasherPlan = place.plan
+      hasherIsClear = isClear
     }
     if generation != place.generation { adopt(place.sources, place.generation) }
     block.plan = place.plan
@@ -110,6 +127,7 @@ struct Worker: ~Copyable {
     block.payload.removeAll()
     block.contents = builder.finish(matcher, sourceNames: sourceNames, to: &block.payload)
     block.foldLeaves(first: place.firstIndex)
+    if isClear { block.leaveClear() } else { try block.encrypt() }
   }
 
   /// Gives back the memory that blocks have left the columns with.
@@ -122,7 +140,7 @@ struct Worker: ~Copyable {
     var lastEnvelope = UInt32.max
     for number in 0..<slab.messageCount {
       let record = slab[number]
-      let raw = slab.message(record)
+      var raw = slab.message(record)
       let envelope = slab.envelope(Int(record.envelope))
       var metadata = EntryMetadata(
         time: record.time, source: record.source, flags: record.flags.rawValue,
@@ -136,7 +154,12 @@ struct Worker: ~Copyable {
         matcher.match(raw, list: list, into: &result)
         guide?.tally(result.body, source: source)
         if result.node < 0 || result.isPartial { counters.countUnparsed(source) }
-        metadata.flags = flags(of: raw, record.flags, source: source, list: list).rawValue
+        var flags = flags(of: raw, record.flags, source: source, list: list)
+        if minimiser != nil, let minimised = try minimise(raw, flags, source: source, list: list) {
+          raw = minimised
+          flags.masked = true
+        }
+        metadata.flags = flags.rawValue
         builder.append(
           raw, result, metadata, envelope: envelope, hasSameEnvelope: record.envelope == lastEnvelope)
       }

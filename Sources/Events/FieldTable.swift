@@ -35,10 +35,12 @@ enum FieldTable {
       .timeQuality, "time_quality", .text,
       "explicit_tz, configured_tz, inferred_year, ambiguous_dst or receive_time: how `time` was found"),
     Row(.timeText, "time_text", .text, "The stamp that `time` was read from, as logged"),
-    Row(.raw, "raw", .text, "The message as received"),
+    Row(.raw, "raw", .text, "The message as received (where `masked`: what was stored of it)"),
     Row(.rawLength, "raw_len", .size, "Bytes of the message as received"),
     Row(.frame, "frame", .text, "How the message was framed: udp, octet, lf, nul, file"),
     Row(.truncated, "truncated", .text, "none, source_suspected, source_certain or collector"),
+    Row(
+      .masked, "masked", .flag, "Parts of the message were masked before it was stored (source's `minimize`)"),
     Row(.kind, "kind", .text, "What it is about: http, tcp, udp_session, tls_error, … (see Kinds)"),
     Row(.sourceID, "source.id", .text, "Configured name of the source"),
     Row(.sourceTransport, "source.transport", .text, "udp, tcp, tls, unix, file, stdin"),

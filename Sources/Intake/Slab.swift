@@ -122,6 +122,8 @@ public struct MessageRecord: BitwiseCopyable, Sendable, Equatable {
   /// Envelopes left.
   public var envelopeRoom: Int { recordCapacity - envelopeCount }
   public var isEmpty: Bool { messageCount == 0 }
+  /// It holds entries of Stele itself, which never share a slab with messages.
+  public var isControl: Bool { messageCount > 0 && self[0].source == 0 }
 
   /// Copies an envelope in and returns its index; nil when there is no room.
   public mutating func addEnvelope(_ envelope: ByteView) -> UInt32? {

@@ -69,6 +69,8 @@ public final class SlabQueue: Sendable {
   private let slabSubmitted = Condition()
   private nonisolated(unsafe) var state: State
   private let reserved: Int
+  /// A run has messages or entries of Stele itself, never both.
+  private let separatesControl: Bool
   /// Slabs in all.
   public let slabCount: Int
   /// Bytes of one slab.
@@ -80,15 +82,17 @@ public final class SlabQueue: Sendable {
 
   /// `slabCount` slabs, of which `reserved` only hold datagrams. `fillTime` should be a small part of the age
   /// at which batches are cut: it must not add to how long a message waits, and too short a time uses up the
-  /// slabs with little in each.
+  /// slabs with little in each. With `separatesControl` a run has messages or entries of Stele itself, never
+  /// both.
   public init(
     slabCount: Int = 40, byteCapacity: Int = Slab.defaultByteCapacity,
     recordCapacity: Int = Slab.defaultRecordCapacity, reserved: Int = 8,
-    fillTime: Int64 = 25_000_000
+    fillTime: Int64 = 25_000_000, separatesControl: Bool = false
   ) throws(SystemError) {
     precondition(slabCount > 0 && reserved >= 0 && reserved < slabCount)
     self.slabCount = slabCount
     self.fillTime = fillTime
+    self.separatesControl = separatesControl
     self.byteCapacity = byteCapacity
     self.reserved = reserved
     var free = SlabList(capacity: slabCount)
@@ -226,6 +230,7 @@ public final class SlabQueue: Sendable {
     while unsafe count < state.queued.count {
       let moreMessages = unsafe messages + state.queued[count].messageCount
       let moreBytes = unsafe bytes + state.queued[count].messageBytes
+      if separatesControl, unsafe state.queued[count].isControl != state.queued[0].isControl { break }
       if count > 0, moreMessages > limits.messages || moreBytes > limits.bytes { break }
       messages = moreMessages
       bytes = moreBytes

@@ -16,9 +16,12 @@ import Testing
     let sequencer = Sequencer(next: 0, plan: old, sources: SourceTable([]))
     #expect(!sequencer.isRolling(from: old))
     #expect(!sequencer.isRolling(from: nil))
-    sequencer.roll(to: new)
+    #expect(sequencer.assign(2).plan === old)
+    #expect(sequencer.reserve(beginning: new) == 2)
     #expect(sequencer.isRolling(from: old))
-    #expect(sequencer.assign(3).plan === new)
+    let place = sequencer.assign(3)
+    #expect(place.plan === new)
+    #expect(place.firstIndex == 3)
     #expect(sequencer.isRolling(from: old))
     #expect(!sequencer.isRolling(from: new))
   }
@@ -41,7 +44,7 @@ import Testing
       options.commitInterval = 0
       let log = PipelineLog(
         writer, exchange, Sequencer(next: first + 400, plan: plan, sources: SourceTable([])),
-        try SlabQueue(slabCount: 2, reserved: 1), options,
+        try SlabQueue(slabCount: 2, reserved: 1), nil, options,
         { _ in })
       let thread = try Thread(name: "write") { log.run() }
       for _ in 0..<100 { _ = exchange.takeEmpty() }
@@ -49,7 +52,8 @@ import Testing
       exchange.workerEnded()
       thread.join()
       #expect(log.failure == nil)
-      #expect(log.durableIndex == first + 400)
+      // And the entry that names the next one-time key.
+      #expect(log.durableIndex == first + 401)
     }
   }
 }

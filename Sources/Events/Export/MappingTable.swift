@@ -30,6 +30,7 @@ enum MappingTable {
     .raw: FieldMapping("event.original", otel: "log.record.original", ocsf: "raw_data"),
     .rawLength: FieldMapping(ocsf: "raw_data_size"),
     .truncated: FieldMapping("tags[]", ocsf: "metadata.is_truncated"),
+    .masked: FieldMapping("tags[]"),
     .kind: FieldMapping(
       "event.category", "event.type", "event.kind", otel: "record:eventName", ocsf: "class_uid"),
     .sourceID: FieldMapping(

@@ -1,0 +1,207 @@
+import Bytes
+import Platform
+import SegmentWriter
+import Synchronization
+
+/// The control channel of a running daemon: the unix stream socket `DIRECTORY.control`, mode 0600. A request is
+/// one line of JSON, and so is its answer:
+///
+///     {"do":"hello"}                          {"done":true}             once it is this client's turn
+///     {"do":"record","entries":["{…}",…]}     {"done":true,"end":N}     under a checkpoint, N behind the last
+///     {"do":"finish"}                         {"done":true}             the open segment is sealed
+///     anything                                {"error":"…"}
+///
+/// One client is served at a time, from its connection to its end, so that one act is whole before another
+/// begins.
+enum ControlChannel {
+  static func path(_ directory: String) -> String {
+    var path = directory
+    while path.utf8.count > 1, path.hasSuffix("/") { path.removeLast() }
+    return path + ".control"
+  }
+
+  /// Most bytes of a line.
+  static let lineLimit = 4 << 20
+}
+
+/// Lines over a stream socket that does not block.
+struct ControlStream: ~Copyable {
+  private let socket: Socket
+  private var buffer = ByteBuffer()
+
+  /// How long one wait takes at most, nanoseconds: then it is asked whether to go on.
+  private static let slice: Int64 = 100_000_000
+
+  init(_ socket: consuming Socket) { self.socket = socket }
+
+  /// The next line, without its end; nil when the peer has ended, or `goesOn` says no.
+  mutating func line(while goesOn: () -> Bool) throws(SystemError) -> [UInt8]? {
+    while true {
+      if let end = buffer.view.find(UInt8(ascii: "\n")) {
+        let line = buffer.view.prefix(end).array
+        var rest = ByteBuffer()
+        rest.append(buffer.view.dropFirst(end + 1))
+        buffer = rest
+        return line
+      }
+      guard buffer.count < ControlChannel.lineLimit, goesOn() else { return nil }
+      if try !socket.descriptor.isReadable(within: Self.slice) { continue }
+      var hasEnded = false
+      try unsafe buffer.append(minimum: 64 << 10) { (room) throws(SystemError) -> Int in
+        switch try unsafe socket.receive(into: room) {
+        case .bytes(let count): return count
+        case .nothing: return 0
+        case .end:
+          hasEnded = true
+          return 0
+        }
+      }
+      if hasEnded { return nil }
+    }
+  }
+
+  func send(_ value: JSONValue) throws(SystemError) {
+    var text = ByteBuffer()
+    value.append(to: &text)
+    text.append("\n")
+    var sent = 0
+    while sent < text.count {
+      let count = try socket.send(text.view.dropFirst(sent))
+      sent += count
+      if count == 0 { Clock.sleep(nanoseconds: 1_000_000) }
+    }
+  }
+}
+
+/// A client of a daemon's control channel.
+public final class ChannelSession: LogSession {
+  private let path: String
+  private var stream: ControlStream
+
+  /// Connects, and waits for its turn. Nil when no daemon listens.
+  public init?(_ directory: String) throws(WriteError) {
+    path = directory
+    do throws(SystemError) {
+      stream = ControlStream(
+        try Socket(.stream, connectedTo: .unix(path: ControlChannel.path(directory))))
+    } catch { return nil }
+    try ask(["do": "hello"])
+  }
+
+  @discardableResult private func ask(_ request: JSONValue) throws(WriteError) -> JSONValue {
+    let line: [UInt8]?
+    do throws(SystemError) {
+      try stream.send(request)
+      line = try stream.line(while: { true })
+    } catch { throw .system(error) }
+    guard let line, let answer = line.withView({ try? JSONValue(parsing: $0) }) else {
+      throw .daemon(
+        path: path,
+        reason: "it ended before it answered; what was asked for may have been done: look before "
+          + "you ask again")
+    }
+    if let error = answer["error"]?.string { throw .daemon(path: path, reason: error) }
+    return answer
+  }
+
+  @discardableResult public func record(_ texts: [String]) throws(WriteError) -> UInt64 {
+    let answer = try ask(["do": "record", "entries": .list(texts.map { .text($0) })])
+    return answer["end"]?.integer(UInt64.self) ?? 0
+  }
+
+  public func finishSegment() throws(WriteError) { try ask(["do": "finish"]) }
+
+  public func close() {}
+}
+
+/// The daemon's end of the control channel: one thread.
+final class ControlServer: Sendable {
+  private let session: PipelineSession
+  private let path: String
+  private let acts: ActLock
+  private let isStopping = Atomic(false)
+  private let thread = Mutex<Thread?>(nil)
+
+  /// Listens, and starts the thread. Whoever does this holds the log's lock: a socket that is there is one
+  /// that a killed daemon left.
+  init(_ directory: String, _ session: PipelineSession, _ acts: ActLock) throws(SystemError) {
+    self.session = session
+    self.acts = acts
+    path = ControlChannel.path(directory)
+    let cut = path.lastIndex(of: "/")
+    let parent = try Directory(cut.map { $0 == path.startIndex ? "/" : String(path[..<$0]) } ?? ".")
+    let name = cut.map { String(path[path.index(after: $0)...]) } ?? path
+    try parent.remove(name)
+    let socket = try Socket(.stream, boundTo: .unix(path: path))
+    try parent.setMode(0o600, of: name)
+    try socket.listen(backlog: 16)
+    let listener = Listener(socket)
+    let started = try Thread(name: "stele-control", stackSize: 1 << 20) { [self] in serve(listener) }
+    thread.withLock { $0 = started }
+  }
+
+  private final class Listener: Sendable {
+    let socket: Socket
+    init(_ socket: consuming Socket) { self.socket = socket }
+  }
+
+  /// Ends the thread; a request that is being carried out is waited for.
+  func stop() {
+    isStopping.store(true, ordering: .releasing)
+    thread.withLock { $0?.join() }
+    let cut = path.lastIndex(of: "/")
+    if let parent = try? Directory(cut.map { $0 == path.startIndex ? "/" : String(path[..<$0]) } ?? ".") {
+      _ = try? parent.remove(cut.map { String(path[path.index(after: $0)...]) } ?? path)
+    }
+  }
+
+  private var goesOn: Bool { !isStopping.load(ordering: .acquiring) }
+
+  private func serve(_ listener: Listener) {
+    while goesOn {
+      guard (try? listener.socket.descriptor.isReadable(within: 200_000_000)) == true,
+        let accepted = try? listener.socket.accept()
+      else { continue }
+      acts.lock.lock()
+      serve(accepted)
+      acts.lock.unlock()
+    }
+  }
+
+  private func serve(_ socket: consuming Socket) {
+    var stream = ControlStream(socket)
+    // Who breaks the connection is not there to hear of it.
+    while goesOn, let line = (try? stream.line(while: { goesOn })) ?? nil {
+      let answer: JSONValue
+      do throws(WriteError) { answer = try carryOut(line) } catch { answer = ["error": .text("\(error)")] }
+      if (try? stream.send(answer)) == nil { return }
+    }
+  }
+
+  private func carryOut(_ line: [UInt8]) throws(WriteError) -> JSONValue {
+    guard let request = line.withView({ try? JSONValue(parsing: $0) }) else {
+      return ["error": "the request is not JSON"]
+    }
+    switch request["do"]?.string {
+    case "hello": return ["done": .flag(true)]
+    case "finish":
+      try session.finishSegment()
+      return ["done": .flag(true)]
+    case "record":
+      let texts = request["entries"]?.items?.compactMap(\.string) ?? []
+      for text in texts {
+        let entry = Array(text.utf8).withView { try? JSONValue(parsing: $0) }
+        guard entry?["type"]?.string != nil, text.utf8.count <= 256 << 10, !text.contains("\n")
+        else { return ["error": "an entry must be one object of JSON with a type, of at most 256 KiB"] }
+      }
+      if texts.isEmpty { return ["error": "there is nothing to record"] }
+      return ["done": .flag(true), "end": .number(try session.record(texts))]
+    default: return ["error": "the request is not known to this version"]
+    }
+  }
+}
+
+/// Held while entries are taken away or held back, so that one such act is whole before another begins.
+final class ActLock: Sendable {
+  let lock = Lock()
+}
