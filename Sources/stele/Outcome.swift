@@ -1,6 +1,7 @@
 import ArgumentParser
 import Collector
 import Formats
+import HTTP
 import Inspect
 import Intake
 import Platform
@@ -28,6 +29,7 @@ enum Outcome: Int32, Sendable {
   init(_ error: any Error) {
     switch error {
     case let error as WriteError: self.init(error)
+    case ActError.write(let error): self.init(error)
     case let error as DaemonError:
       switch error {
       case .write(let error): self.init(error)
@@ -36,11 +38,15 @@ enum Outcome: Int32, Sendable {
       }
     case let error as SystemError: self.init(error)
     case let error as LogError: self.init(ExitStatus(error))
+    case let error as ExportError: self.init(error)
     case let error as DescriptionError: self.init(error.exitStatus)
     case let error as ReadError:
       self = error.cause?.errno == .noSuchFile ? .missing : error.cause == nil ? .failed : .inputOutput
-    case is ProofCheckError: self = .damage
-    case is Endpoint.Invalid, is KeyArgument.Invalid, is ExpressionError, is FormatError: self = .usage
+    case is ProofCheckError, is ConsistencyCheckError: self = .damage
+    case is PEMFile.Invalid: self = .failed
+    case is Endpoint.Invalid, is HTTPListenAddress.Invalid, is KeyArgument.Invalid, is ExpressionError,
+      is FormatError:
+      self = .usage
     default: self = .failed
     }
   }
@@ -62,7 +68,19 @@ enum Outcome: Int32, Sendable {
     case .missing: self = .missing
     case .note, .damaged: self = .damage
     case .readBack: self = .inputOutput
-    case .crypto, .exists, .keyExists, .locked, .wrongKey, .key: self = .failed
+    case .crypto, .exists, .keyExists, .locked, .wrongKey, .wrongKeyStore, .noFirstKey, .key, .noRoomForKey,
+      .unerasable, .encrypted, .noEntry, .daemon:
+      self = .failed
+    }
+  }
+
+  private init(_ error: ExportError) {
+    switch error {
+    case .log(let error): self.init(ExitStatus(error))
+    case .system(let error): self.init(error)
+    case .newer, .damaged: self = .damage
+    case .locked, .otherLog: self = .failed
+    case .nothingLeft: self = .incomplete
     }
   }
 

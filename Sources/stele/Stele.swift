@@ -20,7 +20,10 @@ struct Stele: AsyncParsableCommand {
     version: Version.text,
     subcommands: [
       Init.self, Serve.self, Replay.self, Verify.self, Search.self, Prove.self, Check.self, SealCommand.self,
-      InspectCommand.self, Explain.self, CheckSource.self, Lint.self, Config.self,
+      Erase.self, Prune.self, HoldCommand.self, Release.self, Holds.self, Export.self, Publish.self,
+      InspectCommand.self,
+      TimestampCommand.self, Cosign.self, WitnessCommand.self, Explain.self, CheckSource.self, Lint.self,
+      Config.self, Keys.self,
     ])
 
   static func main() async {

@@ -6,7 +6,7 @@ import Testing
 @Suite struct HelpTests {
   private static let commands = [
     "init", "serve", "replay", "verify", "search", "prove", "check", "seal", "inspect", "explain", "lint",
-    "check-source", "config check",
+    "check-source", "config check", "export", "publish", "keys show", "keys export", "keys generate",
   ]
 
   /// What the help of `command` shows under EXAMPLES, lines that continue one another joined.
@@ -40,7 +40,7 @@ import Testing
     try Self.prepare(sandbox)
     for example in examples {
       // A daemon does not end, and nobody listens.
-      if command == "serve" || example.contains(" --to ") { continue }
+      if ["serve", "publish"].contains(command) || example.contains(" --to ") { continue }
       let result = try Program.run("/bin/bash", ["-c", Self.script(example, sandbox)])
       // The configurations ship logs over UDP, or do not log at all, which are findings.
       let status: Int32 = command == "lint" ? 3 : 0
@@ -65,7 +65,11 @@ import Testing
     try sandbox.makeFilledLog("edge")
     _ = try Program.run(
       "/bin/bash",
-      ["-c", "cd '\(sandbox.directory.path)' && cp -r edge copy && cp edge/checkpoint checkpoint.old"])
+      [
+        "-c",
+        "cd '\(sandbox.directory.path)' && cp -r edge copy && cp edge/checkpoint checkpoint.old "
+          + "&& cp edge.key auditor.key && cp edge.vkey auditor.vkey",
+      ])
     #expect(try sandbox.stele("prove", "@edge", "7", "--disclose", "--output", "@entry.proof").status == 0)
     let line =
       #"10.0.1.2:33317 [06/Feb/2009:12:14:14.655] http-in static/srv1 10/0/30/69/109 200 2750 - - ---- "#

@@ -92,7 +92,7 @@ import Testing
     try sandbox.write("f", "junk\n" + Sandbox.lines.joined(separator: "\n") + "\n")
     let replayed = try sandbox.stele("replay", "@f", "--into", "@log", "--format", "nginx/combined")
     #expect(
-      replayed.errors.contains("21 lines") && replayed.errors.contains("entries 2 to 22"),
+      replayed.errors.contains("21 lines") && replayed.errors.contains("entries 3 to 23"),
       "\(replayed.errors)")
     #expect(replayed.errors.contains("1 lines do not fit the format nginx/combined"))
     // Lines behind a syslog daemon's header fit as well.

@@ -116,7 +116,7 @@ import Testing
     #expect(checked.status == 0, "\(checked.errors)")
     let object = try #require(Sandbox.object(checked.text))
     #expect(object["index"] as? Int == 7)
-    #expect((object["disclosure"] as? [String: Any])?["raw"] as? String == Sandbox.lines[5])
+    #expect((object["disclosure"] as? [String: Any])?["raw"] as? String == Sandbox.lines[4])
     // From standard input, and for somebody who trusts another key.
     let proof = String(decoding: try sandbox.directory.read("proof"), as: UTF8.self)
     #expect(try sandbox.stele("check", "-", "--key", "@log.vkey", input: proof).status == 0)
@@ -129,10 +129,10 @@ import Testing
   }
 
   @Test func damageIsFoundAndSaidInBothForms() throws {
-    var bytes = try sandbox.directory.read("log/00000000000000000001.segment")
+    var bytes = try sandbox.directory.read("log/00000000000000000002.segment")
     bytes[300] ^= 1
     _ = try Program.run("/bin/chmod", ["-R", "u+w", sandbox.path("log")])
-    try sandbox.directory.write("log/00000000000000000001.segment", bytes)
+    try sandbox.directory.write("log/00000000000000000002.segment", bytes)
     let verified = try sandbox.stele("verify", "@log", "--key", "@log.vkey", "--json")
     #expect(verified.status == 2)
     let object = try #require(Sandbox.object(verified.text))

@@ -1,3 +1,4 @@
+import Bytes
 import Syslog
 import TLS
 import TestSupport
@@ -86,8 +87,22 @@ import Testing
         == { settings in
           var settings = settings
           settings.logKey = settings.keyPath
+          settings.keyStore = settings.keyStorePath
           return settings
         }(settings))
+  }
+
+  @Test func recipientsAreFilesBesideTheConfiguration() throws {
+    let text = "encryption: {recipients: [auditor.crt, /keys/dpo.crt]}\n" + Self.text
+    let settings = try settings(text)
+    #expect(settings.recipients == ["/etc/stele/auditor.crt", "/keys/dpo.crt"])
+    #expect(try Settings(parsing: settings.yaml, file: "x.yaml").recipients == settings.recipients)
+    #expect(
+      settings.json.text.contains(#""encryption":{"recipients":["/etc/stele/auditor.crt","/keys/dpo.crt"]}"#))
+    #expect(throws: ConfigurationError.self) {
+      try self.settings("encryption: {recipients: []}\n" + Self.text)
+    }
+    #expect(throws: ConfigurationError.self) { try self.settings("encryption: {}\n" + Self.text) }
   }
 
   /// What is replaced, by what, and the error: line, column, and a part of its text.
@@ -109,7 +124,7 @@ import Testing
       "  directory:", "  directroy:", 2, 3, "unknown key 'directroy' in log: did you mean 'directory'?"),
     Mistake("sources:", "sourcs:", 5, 1, "did you mean 'sources'?"),
     Mistake("    format: haproxy/httplog", "    formt: haproxy/httplog", 8, 5, "did you mean 'format'?"),
-    Mistake("commit: 100ms", "zzzzzzz: 1", 3, 1, "there are log, commit, segment, sources, http"),
+    Mistake("commit: 100ms", "zzzzzzz: 1", 3, 1, "there are log, commit, segment, "),
     Mistake("commit: 100ms", "commit: 100", 3, 9, "'100' is no duration"),
     Mistake("commit: 100ms", "commit: 2h", 3, 9, "outside 1ms to 1m"),
     Mistake("commit: 100ms", "commit: [1s]", 3, 9, "must be a text, not a list"),

@@ -52,6 +52,7 @@ struct SyscallFaultTests {
     var hits = 0
     for occurrence in 1...200 {
       try directory.copy("base", to: "log")
+      try directory.copy("base.next", to: "log.next")
       let run = try replay(
         "log", under: ["-e", "trace=\(call)", "-e", "inject=\(call):\(fault):when=\(occurrence)"])
       let place = "\(call) \(fault) at \(occurrence)"
@@ -108,7 +109,7 @@ struct SyscallFaultTests {
   }
 
   /// A new log's key and directory are synced by name too: a log without its key could never go on.
-  @Test func aNewLogSyncsTheNamesOfItsKeyAndDirectory() throws {
+  @Test func aNewLogSyncsTheNamesOfItsKeysAndDirectory() throws {
     let run = try Program.run(
       strace,
       [
@@ -117,6 +118,6 @@ struct SyscallFaultTests {
       ], environment: ["SWIFT_BACKTRACE": "enable=no"])
     try #require(run.status == 0, "\(run.errors)")
     let lines = try String(decoding: directory.read("trace"), as: UTF8.self).split(separator: "\n")
-    #expect(lines.count { $0.contains("<\(directory.path)>)") } == 2, "\(lines.joined(separator: "\n"))")
+    #expect(lines.count { $0.contains("<\(directory.path)>)") } == 3, "\(lines.joined(separator: "\n"))")
   }
 }

@@ -27,8 +27,8 @@ public struct Fuzzer: Sendable {
 
   /// All fuzzers, and `canary`, which fails on most inputs: it shows that failures are noticed.
   public static let all: [Fuzzer] = [
-    .framing, .headers, .compile, .match, .block, .segment, .notes, .values, .search, .configurations,
-    .canary,
+    .framing, .headers, .compile, .match, .block, .segment, .notes, .timestamps, .values, .search,
+    .configurations, .canary,
   ]
 
   public static func named(_ name: String) -> Fuzzer? { all.first { $0.name == name } }

@@ -32,10 +32,12 @@ extension Fuzzer {
   }
 
   private static func seal(origin: String) -> Seal {
-    Seal(
+    guard let key = Digest.zero.withView({ PublicKey($0) }) else { preconditionFailure("32 bytes") }
+    return Seal(
       origin: origin, segment: SegmentID(high: 5, low: 6), firstIndex: 0, endIndex: 10, root: .zero,
       chain: .zero,
-      byteCount: 1000, fileHash: .zero, previous: nil)
+      byteCount: 1000, fileHash: .zero, previous: nil,
+      keys: SealKeys(number: 1, next: key, checkpoint: NamedKey(number: 2, key: key, epoch: 0)))
   }
 
   private static func header(_ file: ByteView) {

@@ -47,6 +47,10 @@ public final class LogBuilder {
     public var previous: SegmentID
     public var tree: CompactRange
     public var blocks: [[TestEntry]] = []
+
+    public init(id: SegmentID, seed: SaltKey, previous: SegmentID, tree: CompactRange) {
+      (self.id, self.seed, self.previous, self.tree) = (id, seed, previous, tree)
+    }
   }
 
   public struct EncodedSegment {
@@ -69,12 +73,17 @@ public final class LogBuilder {
   /// All leaf hashes, by index.
   public private(set) var leaves: [Digest] = []
   public private(set) var entries: [TestEntry] = []
+  /// Trees that end with a `key` entry, by size: those of the checkpoints.
+  public private(set) var checkpoints: [UInt64: (signer: NamedKey, root: Digest)] = [:]
+  /// The key of the next checkpoint, behind each entry that names one.
+  private var named: [(size: UInt64, key: NamedKey)] = []
+  private var lastSignature: [UInt8]?
   public var segment: Segment
   public var previousSeal: Digest?
   /// Every segment begun so far.
   public private(set) var segments: [Segment] = []
   private var finished = 0
-  private let seed: UInt8
+  let seed: UInt8
 
   /// Begins a log in `path`, which must be a directory. Logs of different seeds have different keys and ids.
   public init(_ path: String, origin: String = "logs.example.com/test", seed: UInt8 = 1) throws {
@@ -86,7 +95,8 @@ public final class LogBuilder {
     for index in 0..<32 { bytes.append(UInt8(index) &+ seed) }
     signer = SignerKey(name: name, key: try SigningKey(seed: bytes.view))
     segment = Self.segment(seed, 0, SegmentID(high: 0, low: 0), CompactRange())
-    try write(Array("\(signer.verifier)\n".utf8), to: FileNames.verifierKey)
+    named = [(0, try checkpointKey(0))]
+    try write(Array(keys.text.utf8), to: FileNames.verifierKey)
   }
 
   private static func segment(_ seed: UInt8, _ number: Int, _ previous: SegmentID, _ tree: CompactRange)
@@ -139,17 +149,39 @@ public final class LogBuilder {
       ])
   }()
 
-  /// Appends one block to the segment.
+  /// Appends one block to the segment. What is written for a `key` entry depends on what stands before it.
   public func append(_ block: [TestEntry]) throws {
-    segment.blocks.append(block)
+    var block = block
     var hasher = try EntryHasher(seed: segment.seed)
-    for entry in block {
-      let leaf = try Self.leaf(entry, UInt64(leaves.count), &hasher)
+    for place in block.indices {
+      let isKey = block[place].raw == Self.key.raw
+      if isKey { block[place].raw = Array(try nextKey().text.utf8) }
+      let leaf = try Self.leaf(block[place], UInt64(leaves.count), &hasher)
       leaves.append(leaf)
       tree.append(leaf)
+      if isKey { try signTree() }
     }
+    segment.blocks.append(block)
     entries += block
   }
+
+  /// The entry that ends the next checkpoint's tree.
+  private func nextKey() throws -> KeyRecord {
+    let number = UInt64(named.count)
+    return KeyRecord(number: number, key: try checkpointKey(number).key, signature: lastSignature)
+  }
+
+  /// Signs the tree that ends with a `key` entry, and goes on to the next key.
+  private func signTree() throws {
+    guard let signer = named.last?.key else { return }
+    let checkpoint = Checkpoint(origin: origin, size: tree.size, root: tree.root)
+    lastSignature = try oneTimeKey(signer.number).sign(Array(checkpoint.text.utf8))
+    checkpoints[tree.size] = (signer, tree.root)
+    named.append((tree.size, try checkpointKey(signer.number + 1)))
+  }
+
+  /// The key of the next checkpoint, as the entries before `size` name it.
+  func named(before size: UInt64) -> NamedKey? { named.last { $0.size <= size }?.key }
 
   private static func leaf(_ entry: TestEntry, _ index: UInt64, _ hasher: inout EntryHasher) throws -> Digest
   {
@@ -278,16 +310,17 @@ public final class LogBuilder {
   }
 
   /// The seal of an encoded segment, after the seal before.
-  public func seal(_ encoded: EncodedSegment) -> Seal {
+  public func seal(_ encoded: EncodedSegment) throws -> Seal {
     Seal(
       origin: "\(origin)", segment: encoded.header.id, firstIndex: encoded.header.firstIndex,
       endIndex: encoded.tree.size, root: encoded.tree.root, chain: encoded.chain,
       byteCount: encoded.file.count,
-      fileHash: encoded.file.withView { SHA256.hash($0) }, previous: previousSeal)
+      fileHash: encoded.file.withView { SHA256.hash($0) }, previous: previousSeal,
+      keys: try sealKeys(encoded))
   }
 
   private func writeSeal(_ encoded: EncodedSegment) throws {
-    let seal = seal(encoded)
+    let seal = try seal(encoded)
     try write(try sign(seal), to: FileNames.name(seal.firstIndex, .seal))
     previousSeal = seal.textHash
   }
@@ -295,15 +328,18 @@ public final class LogBuilder {
   public func sign(_ seal: Seal) throws -> [UInt8] {
     var note = try SignedNote(text: Array(seal.text.utf8))
     try note.sign(with: signer)
+    try note.sign(with: try sealKey(seal.keys.number))
     return note.bytes
   }
 
-  /// A signed checkpoint of the first `size` entries.
+  /// A checkpoint of the first `size` entries, with the one-time signature if they end with a `key` entry.
   public func checkpoint(_ size: Int? = nil) throws -> [UInt8] {
     var tree = CompactRange()
     for leaf in leaves.prefix(size ?? leaves.count) { tree.append(leaf) }
     let checkpoint = Checkpoint(origin: origin, size: tree.size, root: tree.root)
-    return try SignedCheckpoint(checkpoint, signedBy: signer).note.bytes
+    var signed = try SignedCheckpoint(checkpoint, signedBy: signer)
+    if let signer = checkpoints[tree.size]?.signer { try signed.sign(with: oneTimeKey(signer.number)) }
+    return signed.note.bytes
   }
 
   public func writeCheckpoint(_ size: Int? = nil) throws {

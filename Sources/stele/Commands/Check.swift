@@ -6,13 +6,18 @@ import Platform
 
 struct Check: ParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Check a proof that `stele prove` wrote. No log is needed.",
+    abstract: "Check a proof that `stele prove` wrote, or an audit's note. No log is needed.",
     discussion: """
-      Ends with status 0 when the proof holds, and 2 when it does not.
+      What it is, its first line says: a proof of an entry, a proof that a log only grew, or the note that \
+      `stele verify --note` wrote, for which the key is the auditor's.
+
+      Ends with status 0 when the proof holds, 2 when it does not, and 3 when a tree is consistent with \
+      another that nobody signed.
 
       EXAMPLES
         stele check entry.proof --key example.com/edge+8950de40+AR/54Kf…
         stele prove edge 41822 --disclose | stele check - --key edge.vkey --json
+        stele prove edge --from checkpoint.old | stele check - --key edge.vkey
       """)
 
   @Argument(help: "The file with the proof; - is standard input.")
@@ -25,12 +30,10 @@ struct Check: ParsableCommand {
   var json = false
 
   func run() throws {
-    let verifierKey = try KeyArgument.key(key)
-    var bytes = ByteBuffer()
-    let file = proof == "-" ? try StandardStream.input.open() : try FileDescriptor(reading: proof)
-    try file.readAll(limit: 2 * SignedNote.maximumSize, into: &bytes)
-    let checked: CheckedProof
-    do throws(ProofCheckError) { checked = try CheckedProof(bytes.view, key: verifierKey) } catch {
+    let key = try KeyArgument.key(key)
+    let checked: (text: String, json: JSONValue, status: ExitStatus)
+    let bytes = try SmallFile.read(proof, limit: 2 * SignedNote.maximumSize)
+    do { checked = try bytes.withView { try Self.check($0, key) } } catch {
       if json {
         let object: JSONValue = ["result": .text("not proved"), "error": .text("\(error)")]
         try StandardOutput.print(object.text + "\n")
@@ -38,5 +41,24 @@ struct Check: ParsableCommand {
       throw error
     }
     try StandardOutput.print(json ? checked.json.text + "\n" : checked.text)
+    if checked.status != .fine { throw Ending(checked.status) }
+  }
+
+  private static func check(
+    _ file: ByteView, _ key: VerifierKey
+  ) throws -> (text: String, json: JSONValue, status: ExitStatus) {
+    if ConsistencyProofFile.begins(file) {
+      let checked = try CheckedConsistency(file, key: key)
+      return (checked.text, checked.json, checked.exitStatus)
+    }
+    if AuditNote.begins(file) {
+      let note: AuditNote
+      do throws(NoteError) { note = try AuditNote(file, key: key) } catch {
+        throw ProofCheckError.file(error)
+      }
+      return ("\(note.text)\nSigned by \(key)\n", note.json, .fine)
+    }
+    let checked = try CheckedProof(file, key: key)
+    return (checked.text, checked.json, .fine)
   }
 }

@@ -3,6 +3,7 @@ import ArgumentParser
 import Collector
 import Inspect
 import Platform
+import ProxyConfiguration
 
 struct Config: ParsableCommand {
   static let configuration = CommandConfiguration(
@@ -41,6 +42,12 @@ struct ConfigCheck: ParsableCommand {
       for problem in formats.problems {
         StandardError.write("warning: source \(formats.source): \(problem)\n")
       }
+    }
+    for source in settings.sources {
+      guard let minimise = source.minimise, let format = try? SourceFormat.read(source.format) else {
+        continue
+      }
+      for note in minimise.notes(format) { StandardError.write("note: source \(source.name): \(note)\n") }
     }
     let isLog = (try? Directory(settings.directory)) != nil
     if !isLog {

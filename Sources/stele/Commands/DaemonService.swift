@@ -2,6 +2,7 @@ import Collector
 import Logging
 import Platform
 import SegmentWriter
+import Segments
 import ServiceLifecycle
 
 /// The daemon as a service: from the first socket to the last seal.
@@ -10,6 +11,8 @@ struct DaemonService: Service {
   /// Yields when writing has failed.
   let failures: AsyncStream<Void>
   let logger: Logger
+  /// What works beside the daemon, with the log that it writes.
+  var background: [BackgroundThread] = []
 
   func run() async throws {
     let recovered = daemon.recovered
@@ -20,8 +23,11 @@ struct DaemonService: Service {
         \(recovered.tornBytes) bytes that no checkpoint covers were moved to a .torn file
         """)
     }
+    if let reason = recovered.keyEpoch { logger.critical("\(Self.meaning(reason))") }
+    if let lost = recovered.unreadSegmentsText { logger.warning("\(lost)") }
     try daemon.start()
     for input in daemon.status.inputs { logger.info("source \(input.name): listening on \(input.url)") }
+    for thread in background { try thread.start() }
     let manager = ServiceManager()
     manager?.notify("READY=1\nSTATUS=\(daemon.status.inputs.count) sources")
     await cancelWhenGracefulShutdown {
@@ -30,7 +36,12 @@ struct DaemonService: Service {
     logger.info("stopping: storing what was received")
     manager?.notify("STOPPING=1")
     let daemon = daemon
-    do { try await onThread("stele-stop") { try daemon.stop() } } catch {
+    do {
+      try await onThread("stele-stop") { [background] in
+        for thread in background { thread.stop() }
+        try daemon.stop()
+      }
+    } catch {
       // What failed has been logged when it did.
       logger.critical("stopped: nothing from entry \(daemon.status.durableIndex) on is stored")
       throw Ending(outcome: Outcome(error))
@@ -39,8 +50,25 @@ struct DaemonService: Service {
   }
 }
 
+extension DaemonService {
+  /// What it means that the chain of one-time keys had to begin anew.
+  static func meaning(_ reason: KeyEpochRecord.Reason) -> String {
+    let cause =
+      switch reason {
+      case .lost: "the one-time key that was to sign the next checkpoint is not in the key store"
+      case .restored: "the log is older than its key store: it was restored from a copy, or set back"
+      case .requested: "it was asked for"
+      }
+    return """
+      a new epoch of one-time keys begins: \(cause). From here on the log is as safe as ever, but that nobody wrote \
+      again what stands before, only copies, kept checkpoints and witnesses show; `stele verify` reports it (status \
+      3). If nobody restored files on this host, find out who did
+      """
+  }
+}
+
 /// Runs what blocks on a thread of its own, for the concurrency runtime has only a few.
-private func onThread<R: Sendable>(_ name: String, _ body: @escaping @Sendable () throws -> R) async throws
+func onThread<R: Sendable>(_ name: String, _ body: @escaping @Sendable () throws -> R) async throws
   -> R
 {
   try await withCheckedThrowingContinuation { continuation in

@@ -8,8 +8,10 @@ struct Init: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Make a new log.",
     discussion: """
-      Prints the verifier key, once. Keep it away from this host: it is what proves the log to somebody who \
-      trusts nobody here. The private key is kept beside the directory, which itself holds nothing secret.
+      Prints two verifier keys, a line each, once: the log's own, and the first of its one-time keys. Keep both \
+      away from this host: they are what proves the log to somebody who trusts nobody here. With the second, even \
+      a stolen private key signs nothing into the past. The private keys are kept beside the directory, which \
+      itself holds nothing secret.
 
       EXAMPLE
         stele init /var/lib/stele/edge --origin logs.example.com/edge-1
@@ -23,6 +25,8 @@ struct Init: ParsableCommand {
 
   @Option(help: ArgumentHelp("Where the private key is kept (default: DIRECTORY.key).", valueName: "file"))
   var keyFile: String?
+
+  @OptionGroup var keyStore: KeyStoreOption
 
   @Flag(help: "Print one JSON object.")
   var json = false
@@ -40,11 +44,13 @@ struct Init: ParsableCommand {
         "the origin has \(origin.utf8.count) bytes: it must not have more than \(Self.longestOrigin)")
     }
     let keyPath = keyFile ?? LogCreation.defaultKeyPath(directory)
-    let key = try LogCreation.create(directory: directory, origin: name, keyPath: keyPath)
-    guard json else { return try StandardOutput.print("\(key)\n") }
+    let keys = try LogCreation.create(
+      directory: directory, origin: name, keyPath: keyPath, keyStorePath: keyStore.path)
+    guard json else { return try StandardOutput.print(keys.text) }
     let object: JSONValue = [
-      "directory": .text(directory), "origin": .text(origin), "key": .text("\(key)"),
-      "key_file": .text(keyPath),
+      "directory": .text(directory), "origin": .text(origin), "key": .text("\(keys.origin)"),
+      "first_key": .optional(keys.first.map { "\($0)" }), "key_file": .text(keyPath),
+      "key_store": .text(keyStore.path ?? LogCreation.defaultKeyStorePath(directory)),
     ]
     try StandardOutput.print(object.text + "\n")
   }

@@ -1,5 +1,6 @@
 import Bytes
 import Collector
+import Cryptography
 import Events
 import Formats
 import Inspect
@@ -16,21 +17,26 @@ struct LogReplay {
   private let inputs: [ReplayInput]
   private let directory: String
   private let keyPath: String
+  private let options: WriterOptions
   private let format: String
   private let definition: SourceFormat
+  private let minimise: MinimiseRules?
   private let isStrict: Bool
   private let isJSON: Bool
 
   init(
-    _ inputs: [ReplayInput], into directory: String, keyFile: String?, format: String, isStrict: Bool,
-    isJSON: Bool
+    _ inputs: [ReplayInput], into directory: String, keyFile: String?, options: WriterOptions, format: String,
+    minimise: String?, isStrict: Bool, isJSON: Bool
   ) throws {
     self.inputs = inputs
     self.directory = directory
-    keyPath = keyFile ?? LogCreation.defaultKeyPath(directory)
+    keyPath = LogCreation.keyPath(keyFile, for: directory)
+    self.options = options
     self.format = format
     // Files hold bare lines, or lines behind the header that a syslog daemon wrote.
     definition = try SourceFormat.read(format) { Platform.Process.environment($0) }
+    let format = definition
+    self.minimise = try minimise.map { try MinimiseSettings(file: $0, format).rules }
     for problem in definition.file?.problems ?? [] { StandardError.write("warning: \(problem)\n") }
     self.isStrict = isStrict
     self.isJSON = isJSON
@@ -43,11 +49,12 @@ struct LogReplay {
 
   func run() throws {
     let start = Clock.monotonic()
-    let writer = try LogOpening.open(directory: directory, keyPath: keyPath)
+    let writer = try LogOpening.open(directory: directory, keyPath: keyPath, options: options)
     let firstIndex = writer.tree.size + 1
     let before = storedBytes()
-    let sources = SourceTable([SourceDefinition(sourceName, definition)])
-    let pipeline = try Pipeline(writer, sources)
+    var source = SourceDefinition(sourceName, definition)
+    source.minimise = minimise
+    let pipeline = try Pipeline(writer, SourceTable([source]))
     pipeline.record(declaration)
     let count: Count
     do { count = try readAll(pipeline) } catch {
@@ -106,7 +113,7 @@ struct LogReplay {
       "format": .text(format),
       "timezone": .text("UTC"),
     ]
-    return record.text
+    return record.adding("minimize", minimise?.json).text
   }
 
   // MARK: The summary

@@ -11,7 +11,9 @@ import Yams
 /// A log's blocks, searched from the first to the last.
 struct LogSearch {
   private let files: [SegmentFile]
-  private let blocks: [SearchBlock]
+  let blocks: [SearchBlock]
+  /// Entries that are encrypted and cannot be read with the keys at hand.
+  private(set) var closedEntries = 0
   /// Zones of stamps that name none.
   var zones = SourceZones()
 
@@ -30,23 +32,23 @@ struct LogSearch {
         throw error
       }
       files.append(file)
-      for (place, block) in file.blocks.enumerated() {
-        blocks.append(
-          SearchBlock(
-            payload: file.payload(place), count: block.contents.count,
-            rawByteCount: block.contents.rawByteCount,
-            firstIndex: block.firstIndex, firstTime: block.contents.firstTime,
-            lastTime: block.contents.lastTime))
+      for place in file.blocks.indices {
+        if let block = SearchBlock(file, place) {
+          blocks.append(block)
+        } else {
+          closedEntries += file.blocks[place].contents.count
+        }
       }
     }
     self.files = files
     self.blocks = blocks
   }
 
-  /// Runs a query and writes what it finds to standard output. Returns the blocks that could not be read.
+  /// Runs a query and writes what it finds to standard output. Returns what could not be read, or not be found
+  /// any more.
   func run(
     _ query: SearchQuery, _ limit: SearchRun.Limit, _ output: SearchOutput
-  ) throws -> [DamagedBlock] {
+  ) throws -> SearchSummary {
     defer { withExtendedLifetime(files) {} }
     let out = OutputFile(try StandardStream.output.open())
     let isShown = !StandardStream.output.isTerminal
@@ -54,8 +56,8 @@ struct LogSearch {
     var progress = Progress("searching", total: total, isQuiet: !isShown)
     defer { progress.finish() }
     do throws(SystemError) {
-      if case .last = limit { return try Self.run(blocks[...], query, limit, output, out).damaged }
-      var damaged: [DamagedBlock] = []
+      if case .last = limit { return try Self.run(blocks[...], query, limit, output, out) }
+      var all = SearchSummary()
       var left: Int?
       if case .first(let count) = limit { left = count }
       var done = 0
@@ -63,12 +65,13 @@ struct LogSearch {
         if left == 0 { break }
         let part = blocks[start..<min(start + Self.step, blocks.count)]
         let summary = try Self.run(part, query, left.map { .first($0) } ?? .none, output, out)
-        damaged += summary.damaged
+        all.damaged += summary.damaged
+        all.erased += summary.erased
         left = left.map { $0 - summary.hits }
         done += part.reduce(0) { $0 + $1.payload.count }
         progress.update(done)
       }
-      return damaged
+      return all
     } catch {
       if error.errno == .brokenPipe { throw StandardOutput.BrokenPipe() }
       throw error

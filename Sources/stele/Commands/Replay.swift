@@ -1,3 +1,4 @@
+import SegmentWriter
 import Bytes
 import ArgumentParser
 import Formats
@@ -47,8 +48,16 @@ struct Replay: ParsableCommand {
     help: ArgumentHelp("The file with the log's private key (default: DIRECTORY.key).", valueName: "file"))
   var keyFile: String?
 
+  @OptionGroup var keyStore: KeyStoreOption
+
   @Flag(help: "End with status 3 if any line does not fit the format (with --into).")
   var strict = false
+
+  @Option(
+    help: ArgumentHelp(
+      "What of each line is not to be stored: a file of the keys that a source's 'minimize' has (with --into).",
+      valueName: "file"))
+  var minimize: String?
 
   @Option(help: "The syslog header in front of each line: none, rfc3164 or rfc5424 (with --to).")
   var wrap: Wrapping?
@@ -58,6 +67,8 @@ struct Replay: ParsableCommand {
 
   @Flag(help: "Print the summary as one JSON object.")
   var json = false
+
+  @OptionGroup(title: "Options for --into") var encryption: RecipientOptions
 
   @OptionGroup(title: "Options for --to tls://") var tls: ClientOptions
 
@@ -71,7 +82,10 @@ struct Replay: ParsableCommand {
         ("--wrap", wrap != nil), ("--rate", rate != nil), ("--ca", tls.ca != nil),
         ("--certificate", tls.certificate != nil), ("--key", tls.key != nil),
       ]
-      : [("--format", format != nil), ("--key-file", keyFile != nil), ("--strict", strict)]
+      : [
+        ("--format", format != nil), ("--key-file", keyFile != nil), ("--key-store", keyStore.path != nil),
+        ("--strict", strict), ("--minimize", minimize != nil), ("--recipient", !encryption.recipient.isEmpty),
+      ]
     if let option = misplaced.first(where: \.1) {
       throw ValidationError("\(option.0) says nothing with \(into != nil ? "--into" : "--to")")
     }
@@ -86,11 +100,18 @@ struct Replay: ParsableCommand {
     let inputs = try files.map { try ReplayInput($0) }
     if let into {
       try LogReplay(
-        inputs, into: into, keyFile: keyFile, format: format ?? "auto", isStrict: strict, isJSON: json
+        inputs, into: into, keyFile: keyFile, options: options(), format: format ?? "auto",
+        minimise: minimize, isStrict: strict, isJSON: json
       ).run()
     } else if let to {
       try send(inputs, to: try Endpoint(to))
     }
+  }
+
+  private func options() throws -> WriterOptions {
+    var options = keyStore.options
+    options.recipients = try PEMFile.recipients(encryption.recipient)
+    return options
   }
 
   private func send(_ inputs: [ReplayInput], to endpoint: Endpoint) throws {

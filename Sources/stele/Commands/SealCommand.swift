@@ -24,12 +24,15 @@ struct SealCommand: ParsableCommand {
     help: ArgumentHelp("The file with the log's private key (default: DIRECTORY.key).", valueName: "file"))
   var keyFile: String?
 
+  @OptionGroup var keyStore: KeyStoreOption
+
   @Flag(help: "Print one JSON object.")
   var json = false
 
   func run() throws {
     let writer = try LogOpening.open(
-      directory: directory, keyPath: keyFile ?? LogCreation.defaultKeyPath(directory))
+      directory: directory, keyPath: LogCreation.keyPath(keyFile, for: directory),
+      options: keyStore.options)
     let tree = writer.tree
     let recovery = writer.recovery
     let origin = writer.origin
@@ -39,11 +42,13 @@ struct SealCommand: ParsableCommand {
       if recovery.tornBytes > 0 {
         text += "\(recovery.tornBytes) bytes behind the last whole block were moved to a .torn file\n"
       }
+      if let lost = recovery.unreadSegmentsText { text += lost + "\n" }
       return try StandardOutput.print(text)
     }
     let object: JSONValue = [
       "origin": .text("\(origin)"), "entries": .number(tree.size), "root": .text("\(tree.root)"),
       "torn_bytes": .number(recovery.tornBytes), "unfinished_segments": .number(recovery.unfinishedSegments),
+      "unread_segments": .list(recovery.unreadSegments.map { .number($0) }),
     ]
     try StandardOutput.print(object.text + "\n")
   }

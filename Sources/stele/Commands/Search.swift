@@ -73,6 +73,8 @@ struct Search: ParsableCommand {
       "The zone of stamps that name none (default: as each source was configured).", valueName: "zone"))
   var timezone: String?
 
+  @OptionGroup(title: "Encrypted entries") var decryption: DecryptionOptions
+
   func validate() throws {
     if limit != nil, last != nil { throw ValidationError("--limit and --last exclude each other") }
     if (limit ?? 1) < 1 || (last ?? 1) < 1 {
@@ -84,7 +86,7 @@ struct Search: ParsableCommand {
   }
 
   func run() throws {
-    let reader = try LogReader(directory)
+    let reader = try LogReader(directory, recipient: decryption.recipient())
     var search = try LogSearch(reader)
     if let timezone {
       guard let zone = TimeZoneFile.zone(timezone) else {
@@ -111,9 +113,22 @@ struct Search: ParsableCommand {
       case .ocsf: .json(.ocsf, raw: withRaw)
       }
     let wanted: SearchRun.Limit = limit.map { .first($0) } ?? last.map { .last($0) } ?? .none
-    let damaged = try search.run(query, wanted, form)
-    for block in damaged { StandardError.write("stele: \(directory): \(block)\n") }
-    if !damaged.isEmpty { throw Ending(outcome: .damage) }
+    let summary = try search.run(query, wanted, form)
+    for block in summary.damaged { StandardError.write("stele: \(directory): \(block)\n") }
+    // Entries of Stele itself are never encrypted.
+    let closed = entries == .control ? 0 : search.closedEntries
+    if closed > 0 {
+      StandardError.write(
+        "stele: \(directory): \(closed) entries are encrypted and were not looked at; "
+          + "--decrypt KEY reads them\n")
+    }
+    if summary.erased > 0 {
+      StandardError.write(
+        "stele: \(directory): the content of \(Quantities.plural(summary.erased, "message")) of that time was "
+          + "erased; whether it would have been found, nobody knows\n")
+    }
+    if !summary.damaged.isEmpty { throw Ending(outcome: .damage) }
+    if closed > 0 || summary.erased > 0 { throw Ending(outcome: .incomplete) }
   }
 }
 

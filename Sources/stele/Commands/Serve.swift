@@ -43,15 +43,25 @@ struct Serve: AsyncParsableCommand {
     Platform.Process.setBrokenPipe(.ignored)
     Platform.Process.raiseFileLimit()
     let logger = Logger(label: "stele") { _ in DaemonLog() }
-    let plan = try DaemonPlan(try settings())
+    let settings = try settings()
+    let plan = try DaemonPlan(settings)
     let (failures, failed) = AsyncStream.makeStream(of: Void.self)
     let daemon = try Daemon(
       plan, notice: { logger.warning("\($0)") }, chosen: { logger.info("\($0)") },
+      note: { logger.notice("\($0)") },
       failed: { error in
         logger.critical("\(error)")
         failed.yield()
       })
-    let service = DaemonService(daemon: daemon, failures: failures, logger: logger)
+    var service = DaemonService(daemon: daemon, failures: failures, logger: logger)
+    let timestamping = settings.timestamps.map {
+      Timestamping($0, directory: plan.directory, logger: logger) { daemon.record($0) }
+    }
+    if let timestamping { service.background.append(timestamping.thread) }
+    if let scrub = settings.scrub {
+      service.background.append(
+        Scrubbing(settings: scrub, directory: plan.directory, logger: logger) { daemon.record($0) }.thread)
+    }
     var services: [any Service] = [service]
     for input in plan.inputs {
       for problem in input.formats?.problems ?? [] {
@@ -60,14 +70,20 @@ struct Serve: AsyncParsableCommand {
     }
     let watch = FormatWatch(daemon: daemon, plan: plan, logger: logger)
     if !watch.isIdle { services.append(watch) }
-    if statusJson { services.append(StatusReport(daemon: daemon, directory: plan.directory)) }
+    let witnesses = try settings.witnesses.map {
+      try WitnessService($0, daemon, directory: plan.directory, logger: logger)
+    }
+    if let witnesses { services.append(witnesses) }
+    let status = StatusReport(
+      daemon: daemon, directory: plan.directory, timestamping: timestamping, witnesses: witnesses)
+    if statusJson { services.append(status) }
     var configuration = ServiceGroupConfiguration(
       services: services.map { ServiceGroupConfiguration.ServiceConfiguration(service: $0) },
       gracefulShutdownSignals: [.sigterm, .sigint], logger: logger)
     // The group's own lines tell nothing that the service's do not.
     configuration.logger = Logger(label: "lifecycle") { _ in SwiftLogNoOpLogHandler() }
     try await ServiceGroup(configuration: configuration).run()
-    if statusJson { StatusReport.print(daemon, plan.directory) }
+    if statusJson { status.print() }
   }
 
   private func settings() throws -> Settings {
@@ -88,6 +104,8 @@ struct QuickStart: ParsableArguments {
   @Option(
     help: ArgumentHelp("The file with the log's private key (default: DIRECTORY.key).", valueName: "file"))
   var keyFile: String?
+
+  @OptionGroup var keyStore: KeyStoreOption
 
   @Option(
     help: "Where to receive: udp://, tcp://, tls://HOST:PORT, unix:///PATH. May be given several times.")
@@ -111,9 +129,12 @@ struct QuickStart: ParsableArguments {
       "Whether clients show a certificate: required, optional or none (default: required with --client-ca).")
   var clientCertificate: TLSServerContext.ClientCertificate?
 
+  @OptionGroup var encryption: RecipientOptions
+
   func settings(directory: String) throws -> Settings {
     guard !listen.isEmpty else { throw ValidationError("--log needs at least one --listen URL") }
-    var settings = Settings(directory: directory, logKey: keyFile)
+    var settings = Settings(directory: directory, logKey: keyFile, keyStore: keyStore.path)
+    settings.recipients = encryption.recipient
     for url in listen {
       let endpoint = try Endpoint(url)
       if endpoint.scheme == .tls, certificate == nil || key == nil {

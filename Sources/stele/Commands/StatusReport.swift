@@ -2,7 +2,6 @@ import Bytes
 import Collector
 import Inspect
 import Intake
-import MerkleLog
 import Platform
 import Segments
 import ServiceLifecycle
@@ -11,17 +10,20 @@ import ServiceLifecycle
 struct StatusReport: Service {
   let daemon: Daemon
   let directory: String
+  let timestamping: Timestamping?
+  /// Nil when nobody cosigns the log.
+  let witnesses: WitnessService?
 
   func run() async throws {
     await cancelWhenGracefulShutdown {
       while !Task.isCancelled {
-        Self.print(daemon, directory)
+        print()
         try? await Task.sleep(for: .seconds(1))
       }
     }
   }
 
-  static func print(_ daemon: Daemon, _ directory: String) {
+  func print() {
     let status = daemon.status
     let sources = status.inputs.map { input in
       let object: JSONValue = [
@@ -31,20 +33,25 @@ struct StatusReport: Service {
       ]
       return JSONValue.Member(input.name, object.adding("format", input.format?.json))
     }
+    // Whoever reads the directory sees the same.
+    let checkpoint = PublishedCheckpoint.size(directory, FileNames.checkpoint)
     let object: JSONValue = [
-      "durable": .number(status.durableIndex), "checkpoint": .number(checkpointSize(directory)),
+      "durable": .number(status.durableIndex), "checkpoint": .number(checkpoint),
       "sources": .object(sources),
     ]
-    try? StandardOutput.print(object.text + "\n")
+    try? StandardOutput.print(
+      object.adding("timestamp", timestamping?.json).adding("witnesses", witnessed(status.durableIndex)).text
+        + "\n")
   }
 
-  /// Entries that the published checkpoint covers; 0 before there is one. Whoever reads the directory sees
-  /// the same.
-  private static func checkpointSize(_ directory: String) -> UInt64 {
-    guard let directory = try? Directory(directory),
-      let bytes = try? directory.readFile(FileNames.checkpoint, limit: SignedNote.maximumSize),
-      let note = try? SignedNote(bytes.view), let checkpoint = try? note.text.withView({ try Checkpoint($0) })
-    else { return 0 }
-    return checkpoint.size
+  /// How far witnesses have cosigned, and the tail that they have not.
+  private func witnessed(_ durable: UInt64) -> JSONValue? {
+    guard let status = witnesses?.status else { return nil }
+    return [
+      "size": .number(status.size), "tail": .number(durable - min(status.size, durable)),
+      "age": .decimal(Double(Clock.monotonic() - status.time) / 1e9, digits: 1),
+      "alarms": .list(status.alarms.map { .text("\($0)") }),
+      "failures": .list(status.failures.map { .text($0) }),
+    ]
   }
 }

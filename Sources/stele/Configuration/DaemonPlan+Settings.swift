@@ -13,9 +13,12 @@ extension DaemonPlan {
   init(_ settings: Settings) throws {
     self.init(directory: settings.directory, keyPath: settings.keyPath)
     version = Version.text
+    writer.keyStorePath = settings.keyStorePath
     writer.segmentByteLimit = settings.segmentSize
     writer.segmentAgeLimit = settings.segmentAge
+    writer.recipients = try PEMFile.recipients(settings.recipients)
     pipeline.commitInterval = settings.commit
+    retention = settings.retention
     for (index, source) in settings.sources.enumerated() {
       inputs.append(try Input(source, id: UInt32(index + 1)))
     }
@@ -75,7 +78,9 @@ extension DaemonPlan.Input {
     source.messageLimit = settings.messageLimit
     source.receiveBuffer = settings.receiveBuffer
     let format = try SourceFormat.read(settings.format) { Platform.Process.environment($0) }
-    self.init(source, SourceDefinition(settings.name, format), timezone: settings.timezone)
+    var definition = SourceDefinition(settings.name, format)
+    definition.minimise = settings.minimise?.rules
+    self.init(source, definition, timezone: settings.timezone)
     if let file = format.file { formats = FormatChange(settings.name, file, replacing: []) }
   }
 

