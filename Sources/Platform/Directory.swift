@@ -32,6 +32,10 @@ public struct Directory: ~Copyable, Sendable {
     try self.init(path)
   }
 
+  /// Gives its lock back at once, if it has one. Closing alone would leave that to the last copy of the
+  /// descriptor, and a child between fork and exec has one.
+  deinit { descriptor.unlock() }
+
   func full(_ name: String) -> String { name.isEmpty ? path : path + "/" + name }
 
   /// Opens an existing file.
