@@ -1,27 +1,28 @@
-/// A fixed number of elements on the heap, owned by one value and reached without reference counting or
-/// exclusivity checks at run time. Every index is checked.
+/// Elements on the heap, owned by one value and reached without reference counting or exclusivity checks at
+/// run time. Every index is checked.
 @safe public struct HeapArray<Element: ~Copyable>: ~Copyable {
-  @usableFromInline let base: UnsafeMutablePointer<Element>
-  public let count: Int
+  @usableFromInline var base: UnsafeMutablePointer<Element>
+  @inlinable public var count: Int { held }
+  @usableFromInline var held: Int
 
   /// `count` elements, each made by `make` from its index.
   @inlinable public init(count: Int, _ make: (Int) -> Element) {
     precondition(count >= 0)
     unsafe base = .allocate(capacity: max(count, 1))
-    self.count = count
+    held = count
     for index in 0..<count { unsafe (base + index).initialize(to: make(index)) }
   }
 
   /// No elements.
   @inlinable public init() {
     unsafe base = .allocate(capacity: 1)
-    count = 0
+    held = 0
   }
 
   /// One element.
   @inlinable public init(_ element: consuming Element) {
     unsafe base = .allocate(capacity: 1)
-    count = 1
+    held = 1
     unsafe base.initialize(to: element)
   }
 
@@ -48,6 +49,27 @@ extension HeapArray where Element: ~Copyable {
   @inlinable public func address(of index: Int) -> UnsafeMutablePointer<Element> {
     precondition(UInt(bitPattern: index) < UInt(bitPattern: count))
     return unsafe base + index
+  }
+}
+
+extension HeapArray where Element: ~Copyable {
+  /// Adds an element behind the others. All are moved: for lists that seldom change.
+  public mutating func append(_ element: consuming Element) {
+    let grown = UnsafeMutablePointer<Element>.allocate(capacity: held + 1)
+    unsafe grown.moveInitialize(from: base, count: held)
+    unsafe (grown + held).initialize(to: element)
+    unsafe base.deallocate()
+    unsafe base = grown
+    held += 1
+  }
+
+  /// Takes an element out; those behind it move up.
+  public mutating func remove(at index: Int) -> Element {
+    precondition(UInt(bitPattern: index) < UInt(bitPattern: held))
+    let element = unsafe (base + index).move()
+    unsafe (base + index).moveInitialize(from: base + index + 1, count: held - index - 1)
+    held -= 1
+    return element
   }
 }
 

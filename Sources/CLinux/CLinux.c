@@ -72,14 +72,16 @@ int linux_epoll_wait(int epoll, uint64_t *tokens, int capacity, int64_t timeout_
   return found;
 }
 
-int linux_socket_drops(int fd, uint32_t *drops) {
-  uint32_t values[SK_MEMINFO_VARS];
+int linux_socket_memory(int fd, uint32_t *queued, uint32_t *limit, uint32_t *drops) {
+  uint32_t values[SK_MEMINFO_VARS] = {0};
   socklen_t size = sizeof values;
   if (getsockopt(fd, SOL_SOCKET, SO_MEMINFO, values, &size) != 0) return -1;
   if (size <= SK_MEMINFO_DROPS * sizeof(uint32_t)) {
     errno = EOPNOTSUPP;
     return -1;
   }
+  *queued = values[SK_MEMINFO_RMEM_ALLOC];
+  *limit = values[SK_MEMINFO_RCVBUF];
   *drops = values[SK_MEMINFO_DROPS];
   return 0;
 }

@@ -1,9 +1,16 @@
 import COpenSSL
+import Glibc
 
 /// The memory that libcrypto keeps private keys in.
 public enum SecureMemory {
-  /// A few hundred keys; within what RLIMIT_MEMLOCK allows everywhere.
-  private static let byteCount = 1 << 16
+  /// Its bytes: room for 32,000 keys, for OpenSSL has one in it for each TLS connection too; less where
+  /// RLIMIT_MEMLOCK does not let that be locked, but never less than what it allows everywhere.
+  public static let byteCount: Int = {
+    var limit = rlimit()
+    let resource = __rlimit_resource_t(__RLIMIT_MEMLOCK.rawValue)
+    guard unsafe getrlimit(resource, &limit) == 0, limit.rlim_cur >= 1 << 21 else { return 1 << 16 }
+    return 1 << 20
+  }()
   private static let smallestPart = 32
 
   // Run once, by the first use.

@@ -180,12 +180,15 @@ public struct FileStatus: Equatable, Sendable {
   public var device: UInt64
   /// Last change of the contents, nanoseconds since 1970 UTC.
   public var modified: Int64
+  /// Names that lead to it; 0 once it was removed while it is open.
+  public var linkCount: Int
 
   init(_ status: stat) {
     size = status.st_size
     mode = status.st_mode & 0o7777
     inode = UInt64(status.st_ino)
     device = UInt64(status.st_dev)
+    linkCount = Int(status.st_nlink)
     modified = Int64(status.st_mtim.tv_sec) * 1_000_000_000 + Int64(status.st_mtim.tv_nsec)
     switch status.st_mode & S_IFMT {
     case S_IFREG: kind = .file

@@ -57,6 +57,12 @@ public struct IPAddress: Hashable, Sendable, BitwiseCopyable, CustomStringConver
     isIPv6 && high == 0 && low &>> 32 == 0xFFFF ? IPAddress(v4: UInt32(truncatingIfNeeded: low)) : self
   }
 
+  /// An address that only this machine reaches: 127.0.0.0/8, ::1.
+  public var isLoopback: Bool {
+    let address = unmapped
+    return address.isIPv6 ? address.high == 0 && address.low == 1 : address.low &>> 24 == 127
+  }
+
   /// 4 or 16.
   public var byteCount: Int { isIPv6 ? 16 : 4 }
 
@@ -164,6 +170,25 @@ public enum SocketAddress: Hashable, Sendable, CustomStringConvertible {
         unsafe body(address, socklen_t(MemoryLayout<T>.size))
       }
     }
+  }
+
+  /// The address in a `sockaddr` with room for any family (`sockaddr_storage`), zeros behind what it holds. Nil
+  /// for another family, and for a unix socket without a path.
+  init?(_ address: UnsafePointer<sockaddr>) {
+    if unsafe Int32(address.pointee.sa_family) == AF_UNIX {
+      let path = unsafe address.withMemoryRebound(to: sockaddr_un.self, capacity: 1) { unix in
+        unsafe withUnsafeBytes(of: unix.pointee.sun_path) { unsafe Array($0.prefix { $0 != 0 }) }
+      }
+      if path.isEmpty { return nil }
+      self = .unix(path: String(decoding: path, as: UTF8.self))
+      return
+    }
+    guard let ip = unsafe IPAddress(address) else { return nil }
+    // Both families have the port in the same place.
+    let port = unsafe address.withMemoryRebound(to: sockaddr_in.self, capacity: 1) {
+      unsafe UInt16(bigEndian: $0.pointee.sin_port)
+    }
+    self = .ip(ip.unmapped, port: port)
   }
 
   var family: Int32 {

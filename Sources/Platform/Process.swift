@@ -15,6 +15,13 @@ public enum Process {
     return Int(clamping: limit.rlim_cur)
   }
 
+  /// How many files the process may open.
+  public static var fileLimit: Int {
+    var limit = rlimit()
+    guard unsafe getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else { return 0 }
+    return Int(clamping: limit.rlim_cur)
+  }
+
   /// Gives memory that was freed back to the kernel, which the allocator alone does late or never.
   public static func trimMemory() { linux_trim_memory() }
 
@@ -44,6 +51,14 @@ public enum Process {
     return text.isEmpty ? nil : text
   }
 
+  /// What a service manager says about the sockets that it hands over; nobody reads it twice.
+  static func takeListenVariables() -> (process: String?, count: String?, names: String?) {
+    let names = ["LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES"]
+    let values = names.map(environment)
+    for name in names { unsafe unsetenv(name) }
+    return (values[0], values[1], values[2])
+  }
+
   /// The working directory.
   public static var workingDirectory: String {
     unsafe withUnsafeTemporaryAllocation(of: CChar.self, capacity: Int(PATH_MAX)) { buffer in
@@ -68,6 +83,12 @@ public enum StandardStream: Int32, Sendable {
   case error = 2
 
   public var isTerminal: Bool { isatty(rawValue) == 1 }
+
+  /// Whether whoever read it has closed it (a pipe without a reader).
+  public var isBroken: Bool {
+    var descriptor = pollfd(fd: rawValue, events: 0, revents: 0)
+    return unsafe poll(&descriptor, 1, 0) > 0 && descriptor.revents & Int16(POLLERR) != 0
+  }
 
   /// Columns of the terminal; 80 when it does not say.
   public var columns: Int {

@@ -7,6 +7,9 @@ public struct Socket: ~Copyable, Sendable {
   public let descriptor: FileDescriptor
   /// What it is bound or connected to, for messages.
   public var path: String { descriptor.path }
+  /// Whether somebody else opened it and keeps it open (`InheritedSockets`): nothing that outlives this process
+  /// may be done to it.
+  public let isInherited: Bool
 
   public enum Kind: Sendable { case datagram, stream }
 
@@ -19,7 +22,10 @@ public struct Socket: ~Copyable, Sendable {
     case nothing
   }
 
-  init(_ number: Int32, _ path: String) { descriptor = FileDescriptor(owning: number, path: path) }
+  init(_ number: Int32, _ path: String, isInherited: Bool = false) {
+    descriptor = FileDescriptor(owning: number, path: path)
+    self.isInherited = isInherited
+  }
 
   /// An unbound, unconnected socket for addresses of the family of `address`.
   public init(_ kind: Kind, for address: SocketAddress) throws(SystemError) {
@@ -45,9 +51,13 @@ public struct Socket: ~Copyable, Sendable {
     self = made
   }
 
-  /// A socket connected to `address`. A stream connection is waited for.
-  public init(_ kind: Kind, connectedTo address: SocketAddress) throws(SystemError) {
+  /// A socket connected to `address`. A stream connection is waited for, at most `patience` nanoseconds; by
+  /// default as long as the system does.
+  public init(
+    _ kind: Kind, connectedTo address: SocketAddress, patience: Int64? = nil
+  ) throws(SystemError) {
     let made = try Socket(kind, for: address)
+    if let patience { try made.setSendTimeout(nanoseconds: patience) }
     let number = made.descriptor.number
     let flags = fcntl(number, F_GETFL)
     _ = fcntl(number, F_SETFL, flags & ~O_NONBLOCK)
@@ -72,6 +82,16 @@ public struct Socket: ~Copyable, Sendable {
     if result != 0 { throw SystemError(operation: operation, path: "\(address)", errno: lastErrno) }
   }
 
+  /// For how long connecting and sending may block (SO_SNDTIMEO, socket(7)).
+  private func setSendTimeout(nanoseconds: Int64) throws(SystemError) {
+    var time = timeval(
+      tv_sec: Int(nanoseconds / 1_000_000_000), tv_usec: Int(nanoseconds % 1_000_000_000 / 1000))
+    try checked("set SO_SNDTIMEO on", path) {
+      unsafe setsockopt(
+        descriptor.number, SOL_SOCKET, SO_SNDTIMEO, &time, socklen_t(MemoryLayout<timeval>.size))
+    }
+  }
+
   private func set(_ level: Int32, _ option: Int32, _ value: Int32, _ name: String) throws(SystemError) {
     var value = value
     try checked("set \(name) on", path) {
@@ -91,11 +111,13 @@ public struct Socket: ~Copyable, Sendable {
 
   /// Asks for a receive buffer of `bytes`, over the system's limit (`net.core.rmem_max`) where this process
   /// may (CAP_NET_ADMIN). Returns what the kernel gave; it counts its own overhead, about 900 bytes for a
-  /// short datagram, against this.
+  /// short datagram, against this. An inherited socket's is never made smaller: who opened it may have been
+  /// allowed more.
   @discardableResult public func setReceiveBuffer(_ bytes: Int) -> Int {
+    if isInherited, receiveBuffer >= bytes { return receiveBuffer }
     var value = Int32(clamping: bytes)
     let size = socklen_t(MemoryLayout<Int32>.size)
-    if unsafe setsockopt(descriptor.number, SOL_SOCKET, SO_RCVBUFFORCE, &value, size) != 0 {
+    if unsafe setsockopt(descriptor.number, SOL_SOCKET, SO_RCVBUFFORCE, &value, size) != 0, !isInherited {
       _ = unsafe setsockopt(descriptor.number, SOL_SOCKET, SO_RCVBUF, &value, size)
     }
     return receiveBuffer
@@ -135,23 +157,23 @@ public struct Socket: ~Copyable, Sendable {
   // MARK: Addresses
 
   /// Where the socket is bound: tells the port that the kernel chose for port 0.
-  public func localAddress() -> SocketAddress? { unsafe address { unsafe getsockname($0, $1, $2) } }
+  public func localAddress() -> SocketAddress? {
+    unsafe Self.address { unsafe getsockname(descriptor.number, $0, $1) }
+  }
 
   /// Whom the socket is connected to.
-  public func peerAddress() -> SocketAddress? { unsafe address { unsafe getpeername($0, $1, $2) } }
+  public func peerAddress() -> SocketAddress? {
+    unsafe Self.address { unsafe getpeername(descriptor.number, $0, $1) }
+  }
 
-  private func address(
-    _ call: (Int32, UnsafeMutablePointer<sockaddr>, UnsafeMutablePointer<socklen_t>) -> Int32
+  static func address(
+    _ call: (UnsafeMutablePointer<sockaddr>, UnsafeMutablePointer<socklen_t>) -> Int32
   ) -> SocketAddress? {
-    var storage = sockaddr_in6()
-    var size = socklen_t(MemoryLayout<sockaddr_in6>.size)
+    var storage = sockaddr_storage()
+    var size = socklen_t(MemoryLayout<sockaddr_storage>.size)
     return unsafe withUnsafeMutablePointer(to: &storage) { pointer in
       unsafe pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { address in
-        guard unsafe call(descriptor.number, address, &size) == 0, let ip = unsafe IPAddress(address) else {
-          return nil
-        }
-        // Both families have the port in the same place.
-        return .ip(ip.unmapped, port: UInt16(bigEndian: unsafe pointer.pointee.sin6_port))
+        unsafe call(address, &size) == 0 ? SocketAddress(address) : nil
       }
     }
   }
@@ -207,11 +229,38 @@ public struct Socket: ~Copyable, Sendable {
 
   // MARK: Drops
 
-  /// Datagrams that the kernel has dropped on this socket because nobody read them in time, modulo 2^32.
-  public func dropCount() throws(SystemError) -> UInt32 {
-    var drops: UInt32 = 0
-    try checked("read the drop counter of", path) { unsafe linux_socket_drops(descriptor.number, &drops) }
-    return drops
+  /// A socket's receive queue, as the kernel counts it (SO_MEMINFO).
+  public struct ReceiveQueue: Sendable {
+    /// Bytes of kernel memory in use, and how many may be: a short datagram takes about 1,280.
+    public var bytes: UInt32
+    public var limit: UInt32
+    /// Datagrams that the kernel has dropped, modulo 2^32: there was no room, or they were damaged.
+    public var drops: UInt32
+  }
+
+  public func receiveQueue() throws(SystemError) -> ReceiveQueue {
+    var queue = ReceiveQueue(bytes: 0, limit: 0, drops: 0)
+    try checked("read the drop counter of", path) {
+      unsafe linux_socket_memory(descriptor.number, &queue.bytes, &queue.limit, &queue.drops)
+    }
+    return queue
+  }
+
+  /// How many of these drops have been accounted for already, by whichever process: the socket itself remembers
+  /// it, since an inherited one, and its counter, outlive the process. The kernel has no field for such a note;
+  /// this is the limit of the sending rate (SO_MAX_PACING_RATE), which no socket needs that only receives.
+  public var accountedDrops: UInt32 {
+    get {
+      var value = UInt64.max
+      var size = socklen_t(MemoryLayout<UInt64>.size)
+      let result = unsafe getsockopt(descriptor.number, SOL_SOCKET, SO_MAX_PACING_RATE, &value, &size)
+      return result == 0 && value <= UInt32.max ? UInt32(value) : 0
+    }
+    nonmutating set {
+      var value = UInt64(newValue)
+      let size = socklen_t(MemoryLayout<UInt64>.size)
+      _ = unsafe setsockopt(descriptor.number, SOL_SOCKET, SO_MAX_PACING_RATE, &value, size)
+    }
   }
 
   /// Lets the kernel drop, and count, every datagram that arrives from now on. What has arrived can still be

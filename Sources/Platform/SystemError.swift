@@ -11,6 +11,7 @@ public struct Errno: RawRepresentable, Hashable, Sendable, CustomStringConvertib
   public static let exists = Errno(rawValue: EEXIST)
   public static let notPermitted = Errno(rawValue: EPERM)
   public static let accessDenied = Errno(rawValue: EACCES)
+  public static let readOnly = Errno(rawValue: EROFS)
   public static let wouldBlock = Errno(rawValue: EAGAIN)
   public static let inputOutput = Errno(rawValue: EIO)
   public static let noSpace = Errno(rawValue: ENOSPC)

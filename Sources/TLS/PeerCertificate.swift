@@ -1,3 +1,4 @@
+import Bytes
 import COpenSSL
 
 /// The identity that a client's certificate gives.
@@ -7,15 +8,24 @@ public struct PeerCertificate: Equatable, Sendable {
   /// Subject (RFC 2253) and subject alternative names: `CN=edge-1,O=Example; DNS:edge-1.example.com`. Control
   /// characters are escaped; at most `textLimit` bytes of UTF-8.
   public var text: String
+  /// Its subject alternative names, in their order.
+  public var names: [Name] = []
+
+  /// A subject alternative name (RFC 5280, section 4.2.1.6).
+  public enum Name: Equatable, Sendable {
+    /// In lower case.
+    case dns(String)
+    /// 4 or 16 bytes, network order.
+    case address([UInt8])
+    /// A URI or an e-mail address.
+    case other(String)
+  }
 
   /// Longest `text` in bytes: what an envelope can hold.
   public static let textLimit = 255
 
   init(_ certificate: OpaquePointer) {
-    var digest = [UInt8](repeating: 0, count: Int(EVP_MAX_MD_SIZE))
-    var count: UInt32 = 0
-    _ = unsafe X509_digest(certificate, EVP_sha256(), &digest, &count)
-    fingerprint = Array(digest.prefix(Int(count)))
+    fingerprint = unsafe Self.fingerprint(of: certificate)
     let subject = unsafe Self.print { bio in
       unsafe X509_NAME_print_ex(
         bio, X509_get_subject_name(certificate), 0, tls_name_flags)
@@ -26,6 +36,42 @@ public struct PeerCertificate: Equatable, Sendable {
       parts.append(unsafe Self.print { bio in unsafe X509V3_EXT_print(bio, names, 0, 0) })
     }
     text = Self.cut(parts.filter { !$0.isEmpty }.joined(separator: "; "))
+    names = unsafe Self.names(of: certificate)
+  }
+
+  /// For names and fingerprints that no certificate was read for.
+  public init(fingerprint: [UInt8], text: String, names: [Name]) {
+    self.fingerprint = fingerprint
+    self.text = text
+    self.names = names
+  }
+
+  /// As configurations and log entries write a fingerprint: `SHA256:` and hexadecimal digits.
+  public static func text(fingerprint: [UInt8]) -> String {
+    "SHA256:" + fingerprint.withView { Hex.encode($0) }
+  }
+
+  static func fingerprint(of certificate: OpaquePointer) -> [UInt8] {
+    var digest = [UInt8](repeating: 0, count: Int(EVP_MAX_MD_SIZE))
+    var count: UInt32 = 0
+    _ = unsafe X509_digest(certificate, EVP_sha256(), &digest, &count)
+    return Array(digest.prefix(Int(count)))
+  }
+
+  private static func names(of certificate: OpaquePointer) -> [Name] {
+    guard let list = unsafe tls_names(certificate) else { return [] }
+    defer { unsafe tls_free_names(list) }
+    return unsafe (0..<tls_name_count(list)).compactMap { place in
+      var kind: Int32 = 0
+      var count: Int32 = 0
+      guard let start = unsafe tls_name(list, place, &kind, &count) else { return nil }
+      let bytes = unsafe Array(UnsafeBufferPointer(start: start, count: Int(count)))
+      switch kind {
+      case GEN_DNS: return .dns(String(decoding: bytes, as: UTF8.self).lowercased())
+      case GEN_IPADD: return .address(bytes)
+      default: return .other(String(decoding: bytes, as: UTF8.self))
+      }
+    }
   }
 
   /// What an OpenSSL function prints.

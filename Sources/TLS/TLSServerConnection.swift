@@ -1,5 +1,6 @@
 import Bytes
 import COpenSSL
+import Synchronization
 
 /// The server's side of one TLS connection. It has no socket: the caller receives bytes and gives them in,
 /// and sends what is in `output`, so it can be tested without a network, and memory for received bytes is
@@ -21,6 +22,11 @@ import COpenSSL
   /// update that a peer asks for makes an answer).
   public static let outputLimit = 65_536
 
+  /// Bytes of libcrypto's secure heap that may be in use when a handshake goes on; 0: as many as there are. Each
+  /// connection has the key of its handshake there for as long as it lives, and where there is no room left,
+  /// not even the log's own keys can be made.
+  public static let keyMemory = Atomic<Int>(0)
+
   private let session: OpaquePointer
   private let transport: UnsafeMutablePointer<MemoryTransport>
   /// Given, but not used by the handshake: the first application data.
@@ -32,7 +38,7 @@ import COpenSSL
 
   public init(_ context: TLSServerContext) throws(TLSError) {
     ERR_clear_error()
-    guard let session = unsafe SSL_new(context.context) else { throw .last("set up a TLS connection") }
+    guard let session = unsafe context.makeSession() else { throw .last("set up a TLS connection") }
     let transport = UnsafeMutablePointer<MemoryTransport>.allocate(capacity: 1)
     unsafe transport.initialize(to: MemoryTransport())
     guard let bio = unsafe MemoryTransport.makeBIO(transport) else {
@@ -61,6 +67,13 @@ import COpenSSL
   /// beyond it is kept for `read`. When it throws, `output` holds the alert that tells the peer why.
   public mutating func handshake(_ received: ByteView) throws(TLSError) -> Bool {
     precondition(!isEstablished)
+    let keyMemory = Self.keyMemory.load(ordering: .relaxed)
+    if keyMemory > 0, CRYPTO_secure_used() > keyMemory {
+      throw TLSError(
+        operation: "shake hands",
+        reason: "the memory for keys is used up by other connections; raise LimitMEMLOCK to 2 MiB or more, "
+          + "or allow fewer connections")
+    }
     unsafe transport.pointee.input = received
     defer { unsafe transport.pointee.input = ByteView() }
     ERR_clear_error()

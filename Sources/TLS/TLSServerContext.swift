@@ -1,7 +1,8 @@
 import COpenSSL
+import Synchronization
 
-/// What all TLS connections of one source share: certificate, key, and which clients may come. Immutable, and
-/// safe to use from several threads.
+/// What all TLS connections of one source share: certificate, key, and which clients may come. Safe to use from
+/// several threads. Its files can be read again (`reload`) while connections come and go.
 @safe public final class TLSServerContext: Sendable {
   /// Whether clients show a certificate.
   public enum ClientCertificate: String, Sendable, CaseIterable {
@@ -13,31 +14,109 @@ import COpenSSL
     case none
   }
 
-  nonisolated(unsafe) let context: OpaquePointer
+  /// The oldest version of the protocol that clients may speak.
+  public enum Version: String, Sendable, CaseIterable {
+    case tls12 = "1.2"
+    case tls13 = "1.3"
+
+    fileprivate var number: Int { Int(self == .tls12 ? TLS1_2_VERSION : TLS1_3_VERSION) }
+  }
+
+  /// What there is to know of the certificates in use.
+  public struct Certificate: Equatable, Sendable {
+    /// SHA-256 of the server certificate's DER form.
+    public var fingerprint: [UInt8]
+    /// When it expires, seconds since 1970 UTC.
+    public var notAfter: Int64
+    /// When the first of the client authorities expires; nil when there are none.
+    public var authoritiesNotAfter: Int64?
+
+    public init(fingerprint: [UInt8], notAfter: Int64, authoritiesNotAfter: Int64?) {
+      self.fingerprint = fingerprint
+      self.notAfter = notAfter
+      self.authoritiesNotAfter = authoritiesNotAfter
+    }
+
+    /// `notAfter` in nanoseconds; the year 2262 for what expires later.
+    public var notAfterNanoseconds: Int64 { min(notAfter, Int64.max / 1_000_000_000) * 1_000_000_000 }
+  }
+
+  /// What OpenSSL has made of the files. Sessions keep theirs for as long as they live.
+  @safe private final class Loaded: Sendable {
+    nonisolated(unsafe) let context: OpaquePointer
+    let certificate: Certificate
+
+    init(owning context: OpaquePointer, _ certificate: Certificate) {
+      unsafe self.context = context
+      self.certificate = certificate
+    }
+
+    deinit { unsafe SSL_CTX_free(context) }
+  }
+
+  /// The certificate with its chain, the key (unencrypted), and the authorities that sign clients' certificates:
+  /// PEM files, in this order.
+  public let files: [String]
+  private let clientCertificate: ClientCertificate
+  private let minimumVersion: Version
+  private let loaded: Mutex<Loaded>
 
   /// Reads the certificate with its chain, the key (unencrypted), and the authorities that sign clients'
   /// certificates, all PEM files. TLS 1.2 and 1.3; the ciphers are the system's (`/etc/ssl/openssl.cnf`).
   public init(
     certificateChain: String, privateKey: String, clientAuthorities: String?,
-    clientCertificate: ClientCertificate
+    clientCertificate: ClientCertificate, minimumVersion: Version = .tls12
   ) throws(TLSError) {
+    files = [certificateChain, privateKey] + (clientAuthorities.map { [$0] } ?? [])
+    self.clientCertificate = clientCertificate
+    self.minimumVersion = minimumVersion
+    loaded = Mutex(try Self.load(files, clientCertificate, minimumVersion))
+  }
+
+  /// Reads the files again. Connections that come from now on get what is in them; open ones go on with what
+  /// they have. When it throws, nothing has changed.
+  public func reload() throws(TLSError) {
+    let new = try Self.load(files, clientCertificate, minimumVersion)
+    loaded.withLock { $0 = new }
+  }
+
+  /// Whether another was made of the same files in the same way, whatever they held when they were read.
+  public func hasSettings(of other: TLSServerContext) -> Bool {
+    files == other.files && clientCertificate == other.clientCertificate
+      && minimumVersion == other.minimumVersion
+  }
+
+  /// The certificates that connections get now.
+  public var certificate: Certificate { loaded.withLock { $0.certificate } }
+
+  func makeSession() -> OpaquePointer? {
+    let now = loaded.withLock { $0 }
+    return unsafe SSL_new(now.context)
+  }
+
+  private static func load(
+    _ files: [String], _ client: ClientCertificate, _ minimum: Version
+  ) throws(TLSError) -> Loaded {
     guard let context = unsafe SSL_CTX_new(TLS_server_method()) else { throw .last("set up TLS") }
-    do {
-      try unsafe Self.configure(context)
-      try unsafe Self.load(context, certificateChain, privateKey)
-      try unsafe Self.verify(context, clientAuthorities, clientCertificate)
+    do throws(TLSError) {
+      try unsafe configure(context, minimum)
+      try unsafe load(context, files[0], files[1])
+      try unsafe verify(context, files.count > 2 ? files[2] : nil, client)
+      guard let own = unsafe SSL_CTX_get0_certificate(context) else { throw .last("read the certificate") }
+      let authorities = unsafe tls_first_authority_expiry(context)
+      let certificate = unsafe Certificate(
+        fingerprint: PeerCertificate.fingerprint(of: own), notAfter: tls_expiry(own),
+        authoritiesNotAfter: authorities == .max ? nil : authorities)
+      return unsafe Loaded(owning: context, certificate)
     } catch {
       unsafe SSL_CTX_free(context)
       throw error
     }
-    unsafe self.context = context
   }
 
-  deinit { unsafe SSL_CTX_free(context) }
-
-  private static func configure(_ context: OpaquePointer) throws(TLSError) {
-    guard unsafe SSL_CTX_ctrl(context, SSL_CTRL_SET_MIN_PROTO_VERSION, Int(TLS1_2_VERSION), nil) == 1 else {
-      throw .last("allow TLS 1.2 and later only")
+  private static func configure(_ context: OpaquePointer, _ minimum: Version) throws(TLSError) {
+    guard unsafe SSL_CTX_ctrl(context, SSL_CTRL_SET_MIN_PROTO_VERSION, minimum.number, nil) == 1 else {
+      throw .last("allow TLS \(minimum.rawValue) and later only")
     }
     unsafe SSL_CTX_set_options(context, tls_server_options)
     // An idle connection keeps no buffers: 16 KiB less for each of ten thousand.

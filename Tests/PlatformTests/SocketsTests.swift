@@ -149,8 +149,10 @@ import Testing
     try send("in time", sender)
     try receiver.refuseDatagrams()
     for _ in 0..<5 { try send("late", sender) }
-    let drops = try receiver.dropCount()
-    #expect(drops == 5)
+    let queue = try receiver.receiveQueue()
+    #expect(queue.drops == 5)
+    #expect(queue.bytes > 0 && queue.bytes < queue.limit)
+    #expect(Int(queue.limit) == receiver.receiveBuffer)
     let batch = try DatagramBatch(capacity: 8)
     let count = try batch.receive(from: receiver)
     let text = batch.head(0, length: batch[0].length).text

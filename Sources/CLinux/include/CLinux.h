@@ -35,8 +35,9 @@ int linux_epoll_remove(int epoll, int fd);
 // Fills `tokens`, returns how many. A negative time-out waits for ever.
 int linux_epoll_wait(int epoll, uint64_t *tokens, int capacity, int64_t timeout_ns);
 
-// The socket's drop counter (SO_MEMINFO, SK_MEMINFO_DROPS), modulo 2^32.
-int linux_socket_drops(int fd, uint32_t *drops);
+// What the receive queue takes of the kernel's memory, what it may take, and how many datagrams were dropped,
+// modulo 2^32 (SO_MEMINFO).
+int linux_socket_memory(int fd, uint32_t *queued, uint32_t *limit, uint32_t *drops);
 // Makes the socket refuse, and count as drops, every datagram that arrives from now on.
 int linux_refuse_datagrams(int fd);
 // Bytes waiting in a stream socket's receive queue (SIOCINQ).
