@@ -127,14 +127,14 @@ public struct ConsistencyProofFile: Hashable, Sendable {
   /// Throws unless the hashes show that the second tree extends the first, and every checkpoint is signed by
   /// `key` and is of one of the two trees. Returns the checkpoints: those of the first tree, of the second.
   public func verify(
-    key: VerifierKey, others: [VerifierKey] = []
+    keys: LogKeys, others: [VerifierKey] = []
   ) throws(ConsistencyProofFileError) -> (first: SignedCheckpoint?, second: SignedCheckpoint?) {
     var signed: (first: SignedCheckpoint?, second: SignedCheckpoint?)
     for note in checkpoints {
       let checkpoint: SignedCheckpoint
       do {
         checkpoint = try note.bytes.withView { (bytes) throws(NoteError) in
-          try SignedCheckpoint(bytes, key: key, others: others)
+          try SignedCheckpoint(bytes, keys: keys, others: others)
         }
       } catch { throw .checkpoint(error) }
       let head = Head(size: checkpoint.checkpoint.size, root: checkpoint.checkpoint.root)
@@ -145,6 +145,13 @@ public struct ConsistencyProofFile: Hashable, Sendable {
     let proof = ConsistencyProof(first: first.size, second: second.size, hashes: hashes)
     do { try proof.verify(firstRoot: first.root, secondRoot: second.root) } catch { throw .proof(error) }
     return signed
+  }
+
+  /// The same, with the one key of the log.
+  public func verify(
+    key: VerifierKey, others: [VerifierKey] = []
+  ) throws(ConsistencyProofFileError) -> (first: SignedCheckpoint?, second: SignedCheckpoint?) {
+    try verify(keys: LogKeys(origin: key), others: others)
   }
 }
 

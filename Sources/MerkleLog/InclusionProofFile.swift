@@ -81,19 +81,26 @@ public struct InclusionProofFile: Hashable, Sendable {
     return output.view.array
   }
 
-  /// Throws unless the checkpoint is signed by `key`, the log's, and the proof leads from `leaf` to its root.
+  /// Throws unless the checkpoint is signed by the log's key in force, and the proof leads from `leaf` to its root.
   public func verify(
-    leaf: Digest, key: VerifierKey, others: [VerifierKey] = []
+    leaf: Digest, keys: LogKeys, others: [VerifierKey] = []
   ) throws(InclusionProofFileError) -> SignedCheckpoint {
     let signed: SignedCheckpoint
     do {
       signed = try checkpoint.bytes.withView { (bytes) throws(NoteError) in
-        try SignedCheckpoint(bytes, key: key, others: others)
+        try SignedCheckpoint(bytes, keys: keys, others: others)
       }
     } catch { throw .checkpoint(error) }
     let proof = InclusionProof(index: index, size: signed.checkpoint.size, hashes: hashes)
     do { try proof.verify(leaf: leaf, root: signed.checkpoint.root) } catch { throw .proof(error) }
     return signed
+  }
+
+  /// The same, with the one key of the log.
+  public func verify(
+    leaf: Digest, key: VerifierKey, others: [VerifierKey] = []
+  ) throws(InclusionProofFileError) -> SignedCheckpoint {
+    try verify(leaf: leaf, keys: LogKeys(origin: key), others: others)
   }
 
   private static func value(_ line: ByteView, after prefix: StaticString) -> ByteView? {

@@ -58,8 +58,8 @@ public struct LogKeys: Equatable, Sendable {
     }
     let key = try VerifierKey(line.prefix(space))
     let words = Array(" until ".utf8)
-    guard key.name == origin.name, words.withView({ line.matches($0, at: space) }),
-      let end = line.dropFirst(space + words.count).decimal, end >= former.last?.end ?? 0
+    guard key.name == origin.name, key.isSupported, words.withView({ line.matches($0, at: space) }),
+      let end = line.dropFirst(space + words.count).decimal, former.last.map({ $0.end < end }) ?? true
     else { throw KeyError(reason: .fields, offset: space) }
     former.append(Former(key, until: end))
   }

@@ -23,6 +23,10 @@ public struct NoteError: Error, Equatable, Sendable {
     case extensionLine
     /// The checkpoint is of this log, not of the one whose key was given.
     case wrongOrigin(KeyName)
+    /// The signature is by a key that gave way to another at that entry, and signs nothing behind it.
+    case superseded(index: UInt64)
+    /// Not the statement of a key's rotation.
+    case rotation
     // Proof files.
     case proofHeader
     case proofExtra
@@ -63,6 +67,10 @@ extension NoteError: CustomStringConvertible {
       case .root: "not the base64 of a 32-byte root hash of a tree of this size"
       case .extensionLine: "an empty line in the checkpoint"
       case .wrongOrigin(let name): "this is a checkpoint of \(name), which is not the name of the key given"
+      case .superseded(let index):
+        "it is signed by a former key of the log, which gave way to another at entry \(index) and signs nothing "
+          + "behind it"
+      case .rotation: "not the statement that one key of a log gives way to another"
       case .proofHeader: "the first line is not that of a proof"
       case .proofExtra: "the extra data is not valid base64"
       case .proofIndex: "no line with the entry's index"

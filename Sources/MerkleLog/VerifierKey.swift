@@ -117,6 +117,9 @@ public struct VerifierKey: Hashable, Sendable {
     return SHA256.hash(message.view).withView { $0.load32(at: 0).byteSwapped }
   }
 
+  /// An id as it is written: eight hexadecimal digits.
+  public static func text(ofID id: UInt32) -> String { KeyFields.digits(id) }
+
   /// Whether this key can be a log's: it is Ed25519 over the text.
   public var isSupported: Bool { type == Self.ed25519 }
 

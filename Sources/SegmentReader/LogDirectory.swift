@@ -9,13 +9,15 @@ public struct SignedSeal: Equatable, Sendable {
   public let seal: Seal
   public let note: SignedNote
 
-  /// Reads a seal, strictly. With a key, throws unless that key signed it.
-  public init(_ bytes: ByteView, file: String, key: VerifierKey?) throws(LogError) {
+  /// Reads a seal, strictly. With the log's keys, throws unless the one in force at its end signed it.
+  public init(_ bytes: ByteView, file: String, keys: LogKeys?) throws(LogError) {
+    let seal: Seal?
     do throws(NoteError) {
       note = try SignedNote(bytes)
-      if let key { _ = try note.verify(with: [key]) }
+      seal = note.text.withView { Seal($0) }
+      if let keys { try note.verify(with: keys, at: seal?.endIndex ?? 0) }
     } catch { throw .note(file: file, error) }
-    guard let seal = note.text.withView({ Seal($0) }) else { throw .noSeal(file: file) }
+    guard let seal else { throw .noSeal(file: file) }
     self.seal = seal
   }
 }
@@ -90,19 +92,31 @@ public final class LogDirectory: Sendable {
   /// The name that the directory claims to be that of its log; nil when it cannot be read.
   public var origin: KeyName? { try? keys().origin.name }
 
-  /// The published checkpoint, signed by `key`; nil when there is none.
-  public func checkpoint(_ key: VerifierKey) throws(LogError) -> SignedCheckpoint? {
-    guard let bytes = try read(FileNames.checkpoint, limit: SignedNote.maximumSize) else { return nil }
+  /// The published checkpoint, signed by the key in force; nil when there is none. Without keys the directory's
+  /// own are believed, and returned.
+  public func checkpoint(
+    _ keys: LogKeys? = nil
+  ) throws(LogError) -> (keys: LogKeys, signed: SignedCheckpoint?) {
+    let bytes = try read(FileNames.checkpoint, limit: SignedNote.maximumSize)
+    // After the checkpoint: a key is named here before it signs one.
+    let keys = if let keys { keys } else { try self.keys() }
+    guard let bytes else { return (keys, nil) }
     do throws(NoteError) {
-      return try bytes.withView { (note) throws(NoteError) in try SignedCheckpoint(note, key: key) }
+      return (keys, try bytes.withView { (note) throws(NoteError) in try SignedCheckpoint(note, keys: keys) })
     } catch { throw .note(file: FileNames.checkpoint, error) }
   }
 
-  /// The seal of the segment with that first index, signed by `key` when one is given; nil when there is
-  /// none.
-  public func seal(_ firstIndex: UInt64, _ key: VerifierKey?) throws(LogError) -> SignedSeal? {
+  /// The seal of the segment with that first index, signed by the key in force when keys are given; nil when
+  /// there is none.
+  public func seal(_ firstIndex: UInt64, _ keys: LogKeys?) throws(LogError) -> SignedSeal? {
     let name = FileNames.name(firstIndex, .seal)
     guard let bytes = try read(name, limit: SignedNote.maximumSize) else { return nil }
-    return try bytes.withView { (note) throws(LogError) in try SignedSeal(note, file: name, key: key) }
+    return try bytes.withView { (note) throws(LogError) in try SignedSeal(note, file: name, keys: keys) }
+  }
+
+  /// The newest seal, signed by `key` when one is given; nil when there is none. Seals outlive their segments.
+  public func newestSeal(_ keys: LogKeys?) throws(LogError) -> SignedSeal? {
+    guard let sealed = try files().segments.last(where: { $0.kinds.contains(.seal) }) else { return nil }
+    return try seal(sealed.firstIndex, keys)
   }
 }

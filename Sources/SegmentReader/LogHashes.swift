@@ -11,7 +11,7 @@ import Segments
 ///     level >= 8  full tiles of the cache, one file of 8 KiB for 256 hashes
 ///     level 8     the footer of the segment in which the group of 256 entries ends
 ///     level >= 8  the tree in the header of the block in which the subtree ends, for a left child
-///     below       the group's entries, decoded and hashed
+///     below       the group's entries, decoded and hashed; where they are encrypted, what was kept of them
 public struct LogHashes: ~Copyable, HashSource {
   /// What may be used beside the entries themselves.
   public struct Shortcuts: OptionSet, Sendable {
@@ -44,6 +44,8 @@ public struct LogHashes: ~Copyable, HashSource {
   private var tileHashes: [Digest] = []
   private var partialTile: TilePath?
   private var partialHashes: [Digest] = []
+  /// First indexes of the segments whose kept subtrees are known.
+  private var learned: Set<UInt64> = []
 
   /// The hashes of the tree of the first `size` entries.
   public init(_ reader: LogReader, size: UInt64, using shortcuts: Shortcuts = .all) {
@@ -104,6 +106,39 @@ public struct LogHashes: ~Copyable, HashSource {
 
   /// The hash over the leaves of that subtree of at most 256 leaves.
   private mutating func hashInGroup(_ level: Int, _ index: UInt64) throws(LogError) -> Digest {
+    do throws(LogError) { return try hashOfEntries(level, index) } catch .closed {
+      try learnKept(of: index << UInt64(level))
+      if let hash = known[Node(level: level, index: index)] { return hash }
+      if level == 0 { return try leaf(index) }
+      return SHA256.node(
+        try hash(level: level - 1, index: 2 * index), try hash(level: level - 1, index: 2 * index + 1))
+    }
+  }
+
+  /// Learns what was kept of the encrypted segment that holds the entry with that index.
+  private mutating func learnKept(of index: UInt64) throws(LogError) {
+    guard let number = reader.segmentNumber(of: index) else { return }
+    let firstIndex = reader.firstIndexes[number]
+    guard learned.insert(firstIndex).inserted,
+      let bytes = try reader.directory.read(KeptSubtrees.file(firstIndex), limit: KeptSubtrees.sizeLimit)
+    else { return }
+    for subtree in bytes.withView({ KeptSubtrees.decode($0) }) {
+      known[Node(level: subtree.level, index: subtree.index)] = subtree.hash
+    }
+  }
+
+  /// The leaf hash of one entry, in a group of which not everything can be read.
+  private mutating func leaf(_ index: UInt64) throws(LogError) -> Digest {
+    group = .max
+    leaves.removeAll(keepingCapacity: true)
+    var raw = ByteBuffer()
+    let opened = try block(of: index)
+    _ = try appendLeaves(opened, from: index, to: index + 1, &raw)
+    block = consume opened
+    return leaves[0]
+  }
+
+  private mutating func hashOfEntries(_ level: Int, _ index: UInt64) throws(LogError) -> Digest {
     try loadGroup(index >> UInt64(SubtreeRun.tileLevel - level))
     let first = index << UInt64(level)
     if first < groupStart, level > 0 {

@@ -10,23 +10,41 @@ import Synchronization
 /// May be used by several threads, and while the log is being written.
 public final class LogReader: Sendable {
   public let directory: LogDirectory
-  public let key: VerifierKey
+  /// The log's verifier keys: those that were given, or the directory's own.
+  public let keys: LogKeys
   /// The checkpoint at opening; nil in a log whose creation did not finish.
   public let checkpoint: SignedCheckpoint?
   /// First index of every segment, in order.
   public let firstIndexes: [UInt64]
   private let recipient: RecipientKey?
+  /// The last segment as an earlier reader saw it.
+  private let earlier: SegmentFile?
+  private let ownKeys: (@Sendable (_ firstIndex: UInt64) -> SegmentKey?)?
   private let opened = Mutex<[UInt64: SegmentFile]>([:])
 
-  /// Opens the log in `path`. Without a key, the directory's own is believed. With that of a recipient, what
-  /// was encrypted to it is read too.
-  public init(_ path: String, key: VerifierKey? = nil, recipient: RecipientKey? = nil) throws(LogError) {
+  /// Opens the log in `path`. Without keys, the directory's own are believed. With that of a recipient, what
+  /// was encrypted to it is read too; with the host's own, what is not sealed yet. `earlier`, a segment of the
+  /// same log that was being written then, makes reading it again cheap.
+  public init(
+    _ path: String, keys: LogKeys? = nil, recipient: RecipientKey? = nil, earlier: SegmentFile? = nil,
+    ownKeys: (@Sendable (_ firstIndex: UInt64) -> SegmentKey?)? = nil
+  ) throws(LogError) {
     self.recipient = recipient
+    self.earlier = earlier
+    self.ownKeys = ownKeys
     directory = try LogDirectory(path)
-    if let key { self.key = key } else { self.key = try directory.keys().origin }
     // Before the listing: what the checkpoint covers must then be listed.
-    checkpoint = try directory.checkpoint(self.key)
+    let published = try directory.checkpoint(keys)
+    self.keys = published.keys
+    checkpoint = published.signed
     firstIndexes = try directory.files().kept.map(\.firstIndex)
+  }
+
+  /// Opens the log in `path`, whose one origin key that is.
+  public convenience init(
+    _ path: String, key: VerifierKey, recipient: RecipientKey? = nil
+  ) throws(LogError) {
+    try self.init(path, keys: LogKeys(origin: key), recipient: recipient)
   }
 
   /// Number of entries under the checkpoint.
@@ -65,7 +83,8 @@ public final class LogReader: Sendable {
       for kind in [FileNames.Kind.segment, .open, .rewrite] {
         do throws(LogError) {
           return try SegmentFile(
-            directory, firstIndex, kind, committed: committedSize, recipient: recipient)
+            directory, firstIndex, kind, committed: committedSize, recipient: recipient, earlier: earlier,
+            ownKeys: ownKeys)
         } catch .system(let error) where error.errno == .noSuchFile {
           continue
         }

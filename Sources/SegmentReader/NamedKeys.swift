@@ -45,16 +45,40 @@ extension LogReader {
     let sealed = try directory.files().segments.last {
       $0.firstIndex < firstIndex && $0.kinds.contains(.seal)
     }
-    guard let sealed, let seal = try directory.seal(sealed.firstIndex, key)?.seal,
+    guard let sealed, let seal = try directory.seal(sealed.firstIndex, keys)?.seal,
       seal.endIndex == firstIndex
     else { return nil }
     return seal.keys.checkpoint
   }
 }
 
+extension LogReader {
+  /// Calls `take` with each control entry of those types, the newest first, until it returns false. Nothing is
+  /// verified.
+  public func controlEntries(
+    of types: Set<String>, _ take: (_ index: UInt64, _ json: JSONValue) -> Bool
+  ) throws(LogError) {
+    for number in (0..<segmentCount).reversed() {
+      guard let file = try? segment(number) else { continue }
+      for place in file.blocks.indices.reversed() {
+        for entry in try file.numberedControlEntries(place, before: .max).reversed()
+        where entry.json["type"]?.string.map(types.contains) ?? false {
+          if !take(entry.index, entry.json) { return }
+        }
+      }
+    }
+  }
+}
+
 extension SegmentFile {
-  /// The control entries of a block up to `end`. The writer's own are never encrypted.
   fileprivate func controlEntries(_ number: Int, before end: UInt64) throws(LogError) -> [JSONValue] {
+    try numberedControlEntries(number, before: end).map(\.json)
+  }
+
+  /// The control entries of a block up to `end`. The writer's own are never encrypted.
+  fileprivate func numberedControlEntries(
+    _ number: Int, before end: UInt64
+  ) throws(LogError) -> [(index: UInt64, json: JSONValue)] {
     if isEncrypted(number) { return [] }
     var block = try block(number)
     let count = Int(min(UInt64(block.place.contents.count), end - block.firstIndex))
@@ -62,11 +86,13 @@ extension SegmentFile {
     let rows = (0..<count).filter { block.contents.metadata($0).kind == .control }
     if rows.isEmpty { return [] }
     try block.loadAll()
-    var entries: [JSONValue] = []
+    var entries: [(index: UInt64, json: JSONValue)] = []
     for row in rows {
       var raw = ByteBuffer()
       try block.print(row, to: &raw)
-      if let json = try? JSONValue(parsing: raw.view) { entries.append(json) }
+      if let json = try? JSONValue(parsing: raw.view) {
+        entries.append((block.firstIndex + UInt64(row), json))
+      }
     }
     return entries
   }

@@ -33,6 +33,8 @@ public final class SegmentFile: Sendable {
   }
   /// Size of the file when it was opened.
   public let byteCount: Int
+  /// Number of the log's entries that were vouched for then.
+  private let committed: UInt64
   /// The file up to `blocksEnd`, or, when it is finished, whole. Valid while this object lives.
   public var view: ByteView { mapped.view }
 
@@ -43,10 +45,14 @@ public final class SegmentFile: Sendable {
   /// which nothing has vouched for yet, count only if their bytes give their chain value: a crash may have
   /// left them torn. They are read and only whole ones are mapped, for a writer that starts now cuts off what
   /// is torn, and who reads a mapping there is killed.
+  ///
+  /// Blocks that `earlier`, the same file when it was shorter, knows for certain are not looked for again.
   public init(
     _ directory: LogDirectory, _ firstIndex: UInt64, _ kind: FileNames.Kind, committed: UInt64,
-    recipient: RecipientKey? = nil
+    recipient: RecipientKey? = nil, earlier: SegmentFile? = nil,
+    ownKeys: ((_ firstIndex: UInt64) -> SegmentKey?)? = nil
   ) throws(LogError) {
+    self.committed = committed
     let name = FileNames.name(firstIndex, kind)
     let file = try system { () throws(SystemError) in try directory.openFile(name) }
     byteCount = try system { () throws(SystemError) in try file.size() }
@@ -66,7 +72,8 @@ public final class SegmentFile: Sendable {
       self.mapped = mapped
     } else {
       do throws(SystemError) {
-        (blocks, blocksEnd) = try Self.walk(file, start, size: byteCount, committed)
+        let known = earlier?.header == start.header ? earlier?.certainBlocks ?? [] : []
+        (blocks, blocksEnd) = try Self.walk(file, start, size: byteCount, committed, behind: known)
         mapped = try MappedFile(file, count: blocksEnd)
       } catch { throw .system(error) }
       footer = nil
@@ -74,7 +81,8 @@ public final class SegmentFile: Sendable {
     self.name = name
     self.kind = kind
     header = start.header
-    key = try directory.segmentKey(start.header, for: recipient)
+    let ownKey = start.header.isEncrypted ? ownKeys?(firstIndex) : nil
+    key = try directory.segmentKey(start.header, for: recipient) ?? ownKey
     headerByteCount = start.size
     salts = start.salts
     if let table = salts.table, !table.covers(firstIndex..<endIndex) {
@@ -103,15 +111,27 @@ public final class SegmentFile: Sendable {
     return blocks
   }
 
-  /// The whole blocks of a file, each of which continues the one before, and where they end.
+  /// The blocks that stay what they are while the file grows.
+  private var certainBlocks: [SegmentFooter.Block] {
+    kind == .open ? Array(blocks.prefix { $0.endIndex <= committed }) : []
+  }
+
+  /// The whole blocks of a file, each of which continues the one before, and where they end. `known` are the
+  /// first of them.
   private static func walk(
-    _ file: borrowing FileDescriptor, _ start: SegmentStart, size: Int, _ committed: UInt64
+    _ file: borrowing FileDescriptor, _ start: SegmentStart, size: Int, _ committed: UInt64,
+    behind known: [SegmentFooter.Block]
   ) throws(SystemError) -> ([SegmentFooter.Block], end: Int) {
     var blocks: [SegmentFooter.Block] = []
     var end = start.size
     var index = start.header.firstIndex
     var chain = start.chain
     var bytes = ByteBuffer()
+    if let last = known.last, last.end <= size,
+      try file.read(Digest.size, at: last.end - Digest.size, appendingTo: &bytes) == Digest.size
+    {
+      (blocks, end, index, chain) = (known, last.end, last.endIndex, Digest(bytes.view, at: 0))
+    }
     while true {
       bytes.removeAll()
       try file.read(BlockHeader.sizeLimit, at: end, appendingTo: &bytes)
@@ -136,6 +156,13 @@ public final class SegmentFile: Sendable {
       end += header.blockByteCount
       index = header.endIndex
     }
+  }
+
+  /// Number of bytes that no writer cuts off of a segment that is being written: up to its last whole block.
+  public static func wholeByteCount(_ file: borrowing FileDescriptor) throws(LogError) -> Int {
+    let size = try system { () throws(SystemError) in try file.size() }
+    let start = try decodingHeader(file, file.path, size: size)
+    return try system { () throws(SystemError) in try walk(file, start, size: size, 0, behind: []).end }
   }
 
   /// The number of the block that holds the entry with that index; nil when none does.
@@ -284,4 +311,11 @@ public struct SegmentBlock: ~Copyable, Sendable {
     .damaged(
       file: file.name, DecodeError(error.reason, at: place.offset + place.headerByteCount + error.offset))
   }
+}
+
+extension SegmentFooter.Block {
+  /// Index behind the last entry.
+  fileprivate var endIndex: UInt64 { firstIndex + UInt64(contents.count) }
+  /// Offset in the file behind the block.
+  fileprivate var end: Int { offset + headerByteCount + storedByteCount + Digest.size }
 }

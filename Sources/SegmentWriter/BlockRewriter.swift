@@ -104,6 +104,11 @@ private struct BlockJoiner: ~Copyable {
     var pending: [ScannedBlock] = []
     var entries = 0, rawByteCount = 0
     while let block = try nextBlock() {
+      // It stays where readers look for it: at the start, by itself.
+      if block.header.number == 0, ControlEntries.rotation(in: block) != nil {
+        try join([block])
+        continue
+      }
       let contents = block.header.contents
       if entries + contents.count > Limits.blockEntries
         || rawByteCount + contents.rawByteCount > Limits.blockRawBytes

@@ -38,6 +38,8 @@ public final class EncodedBlock: @unchecked Sendable {
   public var leaves = ValueList<Digest>()
   public var contents = BlockContents(count: 0, rawByteCount: 0, firstTime: 0, lastTime: 0)
   public var plan: SegmentPlan
+  /// Entries by source number.
+  public private(set) var tally: [Int] = []
   /// The payload is encrypted.
   public private(set) var isEncrypted = false
   private var spare = ByteBuffer()
@@ -52,6 +54,14 @@ public final class EncodedBlock: @unchecked Sendable {
   public func foldLeaves(first: UInt64) {
     unsafe leaves.withUnsafeElements { unsafe run.replace(first: first, leaves: $0.span) }
   }
+
+  /// Begins to count entries anew.
+  public func clearTally(sources: Int) {
+    tally.removeAll(keepingCapacity: true)
+    for _ in 0..<sources { tally.append(0) }
+  }
+
+  public func count(_ count: Int, of source: Int) { if source < tally.count { tally[source] += count } }
 
   /// Says that the payload is stored as it is.
   public func leaveClear() { isEncrypted = false }

@@ -49,9 +49,7 @@ enum KeyResumption {
         return nil
       }
       let checkpoint = Checkpoint(origin: name, size: tree.size, root: tree.root)
-      var signed = try note(FileNames.checkpoint) { () throws(NoteError) in
-        try SignedCheckpoint(checkpoint, signedBy: origin.signer)
-      }
+      var signed = try origin.sign(checkpoint)
       let signature = try CheckpointKeys.sign(&signed, name, tree.signer, key)
       try publish(signed, directory)
       recovered.checkpointSize = tree.size

@@ -81,6 +81,17 @@ public final class KeyStore: Sendable {
     throw .wrongKeyStore(path: path, origin: "\(origin)")
   }
 
+  /// The store of that log at `path`, for reading beside its owner; nil when it is not there, or not for us.
+  public static func reading(_ path: String, origin: KeyName) -> KeyStore? {
+    let head = head(origin)
+    var bytes = ByteBuffer()
+    guard let file = try? FileDescriptor(reading: path),
+      (try? file.read(head.count, at: 0, appendingTo: &bytes)) != nil, bytes.view == head.view
+    else { return nil }
+    return KeyStore(file)
+  }
+
+  private init(_ file: consuming FileDescriptor) { self.file = file }
   private init(_ path: String) throws(SystemError) { file = try FileDescriptor(updating: path) }
 
   private static func head(_ origin: KeyName) -> ByteBuffer {

@@ -71,7 +71,7 @@ public enum LogCreation {
     try writeKey(key, to: path)
   }
 
-  private static func writeKey(_ key: borrowing SignerKey, to path: String) throws(WriteError) {
+  static func writeKey(_ key: borrowing SignerKey, to path: String) throws(WriteError) {
     var text = ByteBuffer()
     defer { text.wipe() }
     do throws(CryptoError) { try key.appendText(to: &text) } catch { throw .crypto(error) }

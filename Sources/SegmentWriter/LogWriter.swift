@@ -15,10 +15,36 @@ public struct WriterOptions: Sendable {
   public var sealThreads = Parallel.processors
   /// The file with the private one-time keys; nil for the usual place beside the directory.
   public var keyStorePath: String?
+  /// The file that the private key was read from; a rotation replaces it. Nil for one that is nobody's to
+  /// replace.
+  public var keyPath: String?
   /// Who may read messages; when there is nobody, they are stored in the clear.
   public var recipients: [Recipient] = []
+  /// Bytes of the file system that are kept for the last entries, checkpoint and seal; 0: none.
+  public var reserve = 0
 
   public init() {}
+}
+
+/// When a segment is finished: set by one thread, asked for by the writer's.
+public final class SegmentLimits: Sendable {
+  private let bytes: Atomic<Int>
+  private let age: Atomic<Int64>
+
+  init(bytes: Int, age: Int64) {
+    self.bytes = Atomic(bytes)
+    self.age = Atomic(age)
+  }
+
+  /// Stored bytes, and nanoseconds.
+  public func set(bytes: Int, age: Int64) {
+    self.bytes.store(bytes, ordering: .relaxed)
+    self.age.store(age, ordering: .relaxed)
+  }
+
+  func areReached(bytes: Int, age: Int64) -> Bool {
+    bytes >= self.bytes.load(ordering: .relaxed) || age >= self.age.load(ordering: .relaxed)
+  }
 }
 
 /// Appends blocks to a log: the one writer of its directory.
@@ -35,14 +61,21 @@ public struct WriterOptions: Sendable {
 /// a failed fsync nobody knows what is on disk. The process ends, and the next one recovers.
 public final class LogWriter {
   public let path: String
+  /// The file with the private key, where there is one.
+  public var keyPath: String? { options.keyPath }
   public let origin: KeyName
-  private let directory: Directory
-  private let key: OriginKey
-  private let options: WriterOptions
-  private let sealer: Sealer
+  let directory: Directory
+  let reserve: DiskReserve
+  var key: OriginKey
+  let options: WriterOptions
+  let sealer: Sealer
+  /// The log's verifier keys, as `vkey` has them.
+  public internal(set) var logKeys: LogKeys
   private var keys: CheckpointKeys
   /// What the next `key` entry is to carry; other threads fill it.
   public let nextKey = NextKeyEntry()
+  /// When segments are finished; other threads may set it.
+  public let limits: SegmentLimits
   private let segmentKeys: any SegmentKeyStore
 
   /// The tree with every appended entry.
@@ -52,6 +85,8 @@ public final class LogWriter {
   /// Index behind the last entry that survives a power loss; read by other threads.
   public var durableIndex: UInt64 { durable.load(ordering: .acquiring) }
   private let durable: Atomic<UInt64>
+  /// What it does, for those who watch it.
+  public let gauges = WriterGauges()
   /// What recovery found and cut off.
   public let recovery: RecoveryReport
 
@@ -68,8 +103,14 @@ public final class LogWriter {
     SecureMemory.prepare()
     let directory = try Self.openDirectory(path)
     guard try system({ () throws(SystemError) in try directory.tryLock() }) else { throw .locked(path: path) }
-    let key = OriginKey(key)
-    var recovered = try Recovery.run(directory, key.signer.verifier)
+    // On a full disk, opening the log must be possible: only then can old segments be removed.
+    try system { () throws(SystemError) in
+      let reserve = DiskReserve(byteCount: max(options.reserve, 1 << 20))
+      if try reserve.isShort(directory) { try reserve.release(directory) }
+    }
+    var recovered = try Recovery.run(directory)
+    let settled = try KeyRotationRecovery.settle(directory, recovered, key, options.keyPath)
+    let key = settled.key
     let store = try KeyStore.open(
       options.keyStorePath ?? LogCreation.defaultKeyStorePath(path), origin: key.signer.name)
     keys = try KeyResumption.run(&recovered, directory, key, store)
@@ -79,17 +120,19 @@ public final class LogWriter {
     origin = key.signer.name
     tree = recovered.tree
     checkpointSize = recovered.checkpointSize
+    logKeys = recovered.keys
     durable = Atomic(recovered.tree.size)
     previousID = recovered.lastID
     recovery = try recovered.reportWithKeys(segmentKeys)
     self.options = options
+    reserve = DiskReserve(byteCount: options.reserve)
+    limits = SegmentLimits(bytes: options.segmentByteLimit, age: options.segmentAgeLimit)
     self.directory = directory
     self.key = key
     if let epoch = recovered.epoch { try append(control: [epoch.text]) }
     try checkpoint()
-    for segment in recovered.unsettled {
-      try Erasure.recover(self.directory, segment, self.key.signer.verifier)
-    }
+    try settled.replaced?.replace()
+    for segment in recovered.unsettled { try Erasure.recover(self.directory, segment, logKeys) }
     for segment in recovered.unshredded { try Shredding.recover(self.directory, segment) }
     for segment in recovered.unfinished { sealer.enqueue(segment) }
   }
@@ -113,7 +156,7 @@ public final class LogWriter {
   /// belong to a new plan.
   public func shouldRoll(now: Int64) -> Bool {
     guard let open else { return false }
-    return open.offset >= options.segmentByteLimit || now - open.plan.created >= options.segmentAgeLimit
+    return limits.areReached(bytes: open.offset, age: now - open.plan.created)
   }
 
   /// Appends a block, which must continue the tree. Its plan decides the segment.
@@ -130,16 +173,13 @@ public final class LogWriter {
     blockHeader.encode(to: &header)
     let chain = BlockHeader.chain(previous: open.chain, header: header.view, stored: block.payload.view)
     try open.append(header.view, block.payload.view, chain)
+    gauges.open.store(open.offset, ordering: .relaxed)
+    gauges.blocks.record(Int64(block.payload.count))
   }
 
-  /// Appends control entries, durable when this returns.
-  public func append(control texts: [String]) throws(WriteError) {
-    let plan: SegmentPlan
-    if let open {
-      plan = open.plan
-    } else {
-      plan = try makePlan()
-    }
+  /// Appends control entries, durable when this returns. With a plan they belong to its segment.
+  public func append(control texts: [String], plan: SegmentPlan? = nil) throws(WriteError) {
+    let plan = if let plan = plan ?? open?.plan { plan } else { try makePlan() }
     let block = EncodedBlock(plan: plan)
     try crypto { () throws(CryptoError) in
       try block.fill(control: texts, first: tree.size, time: Clock.realtime())
@@ -150,20 +190,23 @@ public final class LogWriter {
 
   /// Makes everything appended durable.
   public func commit() throws(WriteError) {
-    try open?.synchronize()
+    if let open, open.isDirty {
+      let begun = Clock.monotonic()
+      try open.synchronize()
+      gauges.syncs.record(Clock.monotonic() - begun)
+    }
     durable.store(tree.size, ordering: .releasing)
   }
 
   /// Signs and publishes the tree, if it grew since the last time, together with the entry that names the next
-  /// one-time key, which is appended here. What is signed has been read back.
-  public func checkpoint() throws(WriteError) {
-    guard tree.size > checkpointSize else { return }
-    try append(control: [keys.keepNext(nextKey.take()).text])
+  /// one-time key, which is appended here behind what else is to be recorded. What is signed has been read back.
+  public func checkpoint(recording texts: [String] = []) throws(WriteError) {
+    guard tree.size > checkpointSize || !texts.isEmpty else { return }
+    try open?.checkPresence()
+    try append(control: texts + [keys.keepNext(nextKey.take()).text])
     try open?.readBack()
     let checkpoint = Checkpoint(origin: origin, size: tree.size, root: tree.root)
-    var signed = try note(FileNames.checkpoint) { () throws(NoteError) in
-      try SignedCheckpoint(checkpoint, signedBy: key.signer)
-    }
+    var signed = try key.sign(checkpoint)
     try keys.sign(&signed)
     try publish(signed, directory)
     checkpointSize = tree.size
@@ -180,6 +223,7 @@ public final class LogWriter {
     // All its blocks are encrypted; the sealer takes the key from the store.
     open.plan.key?.wipe()
     self.open = nil
+    gauges.open.store(0, ordering: .relaxed)
   }
 
   private func roll(to plan: SegmentPlan) throws(WriteError) {
@@ -245,10 +289,4 @@ public final class NextKeyEntry: Sendable {
       return additions
     }
   }
-}
-
-/// The private key, shared by the threads that sign.
-final class OriginKey: Sendable {
-  let signer: SignerKey
-  init(_ signer: consuming SignerKey) { self.signer = signer }
 }

@@ -14,7 +14,8 @@ final class OpenSegment {
   private(set) var offset: Int
   private(set) var chain: Digest
   private(set) var blockCount = 0
-  private var isDirty = false
+  /// What was appended is not durable yet.
+  private(set) var isDirty = false
   private var hasFailed = false
   /// Blocks that were not read back yet: where they start, how long they are, their chain value.
   private var unread: [(offset: Int, count: Int, chain: Digest)] = []
@@ -72,6 +73,12 @@ final class OpenSegment {
     try system { () throws(SystemError) in try file.synchronizeData() }
     hasFailed = false
     isDirty = false
+  }
+
+  /// Finds out whether somebody removed the file: what is written to it then goes with the process.
+  func checkPresence() throws(WriteError) {
+    let status = try system { () throws(SystemError) in try file.status() }
+    if status.linkCount == 0 { throw .removed(path: file.path) }
   }
 
   /// Reads the blocks that were added since the last call and recomputes their chain: one bit that changed

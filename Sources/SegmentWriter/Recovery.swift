@@ -23,6 +23,10 @@ struct RecoveredLog: Sendable {
   var checkpointSize: UInt64 = 0
   /// The published checkpoint.
   var checkpoint: SignedNote?
+  /// The origin keys, as the directory names them, and as the last segment says in addition.
+  var keys: LogKeys
+  /// The last segment begins with a rotation that the directory's keys do not tell of yet.
+  var isRotationPending = false
   /// The first one-time key, as the directory names it.
   var firstKey: PublicKey
   var trail: KeyTrail
@@ -59,11 +63,12 @@ struct FinishedSegment: Sendable {
 struct Recovery: ~Copyable {
   private var log: RecoveredLog
 
-  static func run(_ directory: borrowing Directory, _ key: VerifierKey) throws(WriteError) -> RecoveredLog {
-    let first = try firstKey(directory, key)
-    var recovery = Recovery(log: RecoveredLog(firstKey: first, trail: KeyTrail(first: first)))
-    try recovery.readCheckpoint(directory, key)
-    try recovery.readSegments(directory, key)
+  static func run(_ directory: borrowing Directory) throws(WriteError) -> RecoveredLog {
+    let keys = try keys(directory)
+    guard let first = keys.first?.publicKey else { throw .noFirstKey(path: directory.path) }
+    var recovery = Recovery(log: RecoveredLog(keys: keys, firstKey: first, trail: KeyTrail(first: first)))
+    try recovery.readCheckpoint(directory)
+    try recovery.readSegments(directory)
     if recovery.log.tree.size < recovery.log.checkpointSize {
       throw .damaged(
         file: FileNames.name(recovery.log.tree.size, .open), offset: 0,
@@ -73,21 +78,13 @@ struct Recovery: ~Copyable {
     return recovery.log
   }
 
-  /// Checks that the log is that of `key`, and returns its first one-time key.
-  private static func firstKey(_ directory: borrowing Directory, _ key: VerifierKey) throws(WriteError)
-    -> PublicKey
-  {
+  /// The log's keys, as the directory names them.
+  static func keys(_ directory: borrowing Directory) throws(WriteError) -> LogKeys {
     let text = try read(directory, FileNames.verifierKey, limit: LogKeys.sizeLimit)
     guard let text else { throw .missing(path: directory.path) }
-    let keys: LogKeys
-    do throws(KeyError) { keys = try LogKeys(text.view) } catch {
+    do throws(KeyError) { return try LogKeys(text.view) } catch {
       throw .key(file: FileNames.verifierKey, error)
     }
-    if keys.origin != key {
-      throw .wrongKey(path: directory.path, expected: "\(keys.origin)", found: "\(key)")
-    }
-    guard let first = keys.first?.publicKey else { throw .noFirstKey(path: directory.path) }
-    return first
   }
 
   static func read(
@@ -99,14 +96,12 @@ struct Recovery: ~Copyable {
     }
   }
 
-  private mutating func readCheckpoint(_ directory: borrowing Directory, _ key: VerifierKey)
-    throws(WriteError)
-  {
+  private mutating func readCheckpoint(_ directory: borrowing Directory) throws(WriteError) {
     guard let bytes = try Self.read(directory, FileNames.checkpoint, limit: SignedNote.maximumSize) else {
       return
     }
     let signed = try note(FileNames.checkpoint) { () throws(NoteError) in
-      try SignedCheckpoint(bytes.view, key: key)
+      try SignedCheckpoint(bytes.view, keys: log.keys)
     }
     log.checkpointSize = signed.checkpoint.size
     log.checkpoint = signed.note
@@ -114,8 +109,7 @@ struct Recovery: ~Copyable {
 
   // MARK: Segments
 
-  private mutating func readSegments(_ directory: borrowing Directory, _ key: VerifierKey) throws(WriteError)
-  {
+  private mutating func readSegments(_ directory: borrowing Directory) throws(WriteError) {
     let names = try system { () throws(SystemError) in try directory.names() }
     var kinds: [UInt64: Set<FileNames.Kind>] = [:]
     for name in names {
@@ -133,12 +127,12 @@ struct Recovery: ~Copyable {
     for (place, index) in indexes.enumerated() {
       guard let kinds = kinds[index]?.subtracting([.torn, .cms]) else { continue }
       if index < kept, kinds.contains(.seal) {
-        try readRemoved(directory, index, key)
+        try readRemoved(directory, index)
       } else if kinds.contains(.segment) {
-        try readFinished(directory, index, key, kinds)
+        try readFinished(directory, index, kinds)
       } else if kinds.contains(.open) {
         let next = place + 1 < indexes.count ? indexes[place + 1] : nil
-        try readOpen(directory, index, key, kinds, next: next)
+        try readOpen(directory, index, kinds, next: next)
       } else if kinds == [.rewrite] {
         try remove(directory, index, .rewrite)
       } else {
@@ -164,11 +158,11 @@ struct Recovery: ~Copyable {
   /// A finished segment is believed by its seal; `verify` reads it whole. What the rename left over is
   /// removed.
   private mutating func readFinished(
-    _ directory: borrowing Directory, _ index: UInt64, _ key: VerifierKey, _ kinds: Set<FileNames.Kind>
+    _ directory: borrowing Directory, _ index: UInt64, _ kinds: Set<FileNames.Kind>
   ) throws(WriteError) {
     let name = FileNames.name(index, .segment)
-    let seal = try Self.readSeal(directory, index, key)
-    let amendment = try Erasure.amendment(directory, FileNames.name(index, .amendment), key)
+    let seal = try Self.readSeal(directory, index, log.keys)
+    let amendment = try Erasure.amendment(directory, FileNames.name(index, .amendment), log.keys)
     let isUnsettled = log.unsettled.contains(index)
     try enter(directory, index, name)
     let before = log.tree.size
@@ -197,10 +191,8 @@ struct Recovery: ~Copyable {
 
   /// A segment that was removed by age or size: its seal stands for it. Whether that was allowed, `verify`
   /// judges.
-  private mutating func readRemoved(
-    _ directory: borrowing Directory, _ index: UInt64, _ key: VerifierKey
-  ) throws(WriteError) {
-    let seal = try Self.readSeal(directory, index, key)
+  private mutating func readRemoved(_ directory: borrowing Directory, _ index: UInt64) throws(WriteError) {
+    let seal = try Self.readSeal(directory, index, log.keys)
     log.removed = seal
     log.lastID = seal.segment
     log.lastSeal = seal
@@ -226,17 +218,20 @@ struct Recovery: ~Copyable {
   }
 
   static func readSeal(
-    _ directory: borrowing Directory, _ index: UInt64, _ key: VerifierKey
+    _ directory: borrowing Directory, _ index: UInt64, _ keys: LogKeys
   ) throws(WriteError) -> Seal {
     let name = FileNames.name(index, .seal)
     guard let bytes = try read(directory, name, limit: SignedNote.maximumSize)
     else { throw .damaged(file: name, offset: 0, reason: "the seal of a finished segment is not here") }
-    let signed = try note(name) { () throws(NoteError) in
+    let seal = try note(name) { () throws(NoteError) -> Seal? in
       let note = try SignedNote(bytes.view)
-      return (text: note.text, keys: try note.verify(with: [key]))
+      guard let seal = note.text.withView({ Seal($0) }) else { return nil }
+      try note.verify(with: keys, at: seal.endIndex)
+      return seal
     }
-    guard !signed.keys.isEmpty, let seal = signed.text.withView({ Seal($0) })
-    else { throw .damaged(file: name, offset: 0, reason: "this is no seal with the log's signature") }
+    guard let seal else {
+      throw .damaged(file: name, offset: 0, reason: "this is no seal with the log's signature")
+    }
     return seal
   }
 
@@ -263,10 +258,12 @@ struct Recovery: ~Copyable {
     var tree: CompactRange
     var id: SegmentID
     var trail: KeyTrail
+    /// The rotation of the origin key that the segment begins with.
+    var rotation: WrittenControlEntry?
   }
 
   private mutating func readOpen(
-    _ directory: borrowing Directory, _ index: UInt64, _ key: VerifierKey, _ kinds: Set<FileNames.Kind>,
+    _ directory: borrowing Directory, _ index: UInt64, _ kinds: Set<FileNames.Kind>,
     next: UInt64?
   ) throws(WriteError) {
     let name = FileNames.name(index, .open)
@@ -296,12 +293,28 @@ struct Recovery: ~Copyable {
     try system { () throws(SystemError) in
       try Self.makeDurable(directory, name, kinds.contains(.seal) ? end..<end : tail.vouched..<end)
     }
+    if let entry = tail.rotation { try take(entry, name) }
     self.log.tree = tail.tree
     self.log.lastID = tail.id
     self.log.trail = tail.trail
     self.log.unfinished.append(FinishedSegment(firstIndex: index, named: tail.trail.named))
     if tail.isEncrypted { self.log.encrypted.append(index) }
     self.log.report.unfinishedSegments += 1
+  }
+
+  /// A rotation that the directory's keys do not tell of, for a crash came between.
+  private mutating func take(_ entry: WrittenControlEntry, _ name: String) throws(WriteError) {
+    guard let rotation = KeyRotationRecord(entry.json)?.rotation, rotation.index <= entry.index else {
+      throw .damaged(
+        file: name, offset: 0, reason: "the entry that replaces the log's key is not signed by both keys")
+    }
+    if rotation.index < entry.index || log.keys.rotations.contains(rotation) { return }
+    guard log.keys.isFollowed(by: rotation) else {
+      throw .damaged(
+        file: name, offset: 0, reason: "the entry that replaces the log's key does not follow the last key")
+    }
+    log.keys.rotate(rotation)
+    log.isRotationPending = true
   }
 
   /// Walks the blocks. Those behind the checkpoint are read whole, for nothing has vouched for them yet.
@@ -327,6 +340,7 @@ struct Recovery: ~Copyable {
       blocks.append(block)
     }
     tail.trail.take(blocks)
+    tail.rotation = blocks.first.flatMap { ControlEntries.rotation(in: $0) }
     return tail
   }
 

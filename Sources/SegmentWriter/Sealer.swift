@@ -10,6 +10,7 @@ import Synchronization
 ///     small blocks?   NNN.rewrite: header, larger blocks   fsync   fsync(directory)
 ///     check           decode and rehash every block; compare with the tree that was built as they came
 ///     footer          pwrite   fsync
+///     keep            of an encrypted segment what proofs need of it: tile/kept/NNN (durable)
 ///     seal            next one-time key to the key store; replace NNN.seal (durable)
 ///     spend           erase the one-time key that signed
 ///     publish         fchmod 0440   rename to NNN.segment   fsync(directory)   unlink what is left
@@ -24,6 +25,7 @@ final class Sealer: Sendable {
   nonisolated(unsafe) private var isStopped = false
   nonisolated(unsafe) private var failed: WriteError?
   private let thread = Mutex<Thread?>(nil)
+  private let key: Mutex<OriginKey>
 
   init(
     _ path: String, _ key: OriginKey, _ store: KeyStore, _ options: WriterOptions, _ recovered: RecoveredLog
@@ -31,6 +33,7 @@ final class Sealer: Sendable {
     if let last = recovered.lastSeal?.keys.number {
       try system { () throws(SystemError) in try store.erase(.seal) { $0 <= last } }
     }
+    self.key = Mutex(key)
     let started: Thread
     do throws(SystemError) {
       started = try Thread(name: "stele-seal", stackSize: 1 << 20) { [self] in
@@ -44,6 +47,9 @@ final class Sealer: Sendable {
   }
 
   var failure: WriteError? { lock.withLock { unsafe failed } }
+
+  /// Signs with another key from the next segment on; nothing may be waiting to be sealed.
+  func use(_ key: OriginKey) { self.key.withLock { $0 = key } }
 
   func enqueue(_ segment: FinishedSegment) {
     lock.withLock {
@@ -70,6 +76,7 @@ final class Sealer: Sendable {
 
   private func run(_ state: inout SealState) {
     while let segment = next() {
+      state.key = key.withLock { $0 }
       do throws(WriteError) {
         try state.seal(segment)
         finish(nil)
@@ -98,7 +105,7 @@ final class Sealer: Sendable {
 /// What the sealing thread knows.
 struct SealState {
   let path: String
-  let key: OriginKey
+  var key: OriginKey
   let store: KeyStore
   let threads: Int
   let firstKey: PublicKey
@@ -114,7 +121,7 @@ struct SealState {
     let directory = try system { () throws(SystemError) in try Directory(path) }
     let open = FileNames.name(firstIndex, .open)
     let sealName = FileNames.name(firstIndex, .seal)
-    if let seal = try? Recovery.readSeal(directory, firstIndex, key.signer.verifier) {
+    if let seal = try? Recovery.readSeal(directory, firstIndex, LogKeys(origin: key.signer.verifier)) {
       // The crash came between the seal and the rename.
       if let name = try sealedFile(directory, firstIndex, seal) {
         return try publish(directory, firstIndex, from: name, seal)
@@ -192,7 +199,10 @@ struct SealState {
     let file = try system { () throws(SystemError) in try MappedFile(try directory.openFile(name)) }
     guard file.count == checked.end + footer.count, file.view.dropFirst(checked.end) == footer.view
     else { throw .readBack(file: name, offset: checked.end) }
-    try system { () throws(SystemError) in try TileWriter.write(directory, checked.groups) }
+    try system { () throws(SystemError) in
+      try TileWriter.write(directory, checked.groups)
+      try TileWriter.keep(directory, checked.kept, of: checked.header.firstIndex)
+    }
     return Seal(
       origin: checked.header.origin, segment: checked.header.id, firstIndex: checked.header.firstIndex,
       endIndex: checked.tree.size, root: checked.tree.root, chain: checked.footer.chain,

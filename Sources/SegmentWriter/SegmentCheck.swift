@@ -14,6 +14,8 @@ struct CheckedSegment {
   var tree: CompactRange
   /// Hashes of subtrees of level 8 and above that end in this segment.
   var groups: [Subtree]
+  /// Hashes of the smaller subtrees at the edges of encrypted blocks.
+  var kept: [Subtree]
 }
 
 /// Decodes and rehashes a whole segment before it is sealed. Encrypted blocks whose key was lost in a crash are
@@ -55,7 +57,10 @@ enum SegmentCheck {
     let footer = SegmentFooter(
       blocks: blocks.map(SegmentFooter.Block.init), firstGroup: scan.header.firstIndex >> UInt64(level),
       groups: groups.filter { $0.level == level }.map(\.hash), chain: scan.chain)
-    return CheckedSegment(header: scan.header, footer: footer, end: scan.offset, tree: tree, groups: groups)
+    let kept = zip(blocks, runs).filter { $0.0.header.isEncrypted }
+      .flatMap { $0.1?.subtrees.filter { $0.level < level } ?? [] }
+    return CheckedSegment(
+      header: scan.header, footer: footer, end: scan.offset, tree: tree, groups: groups, kept: kept)
   }
 
   /// The leaves of every block, folded, computed by several threads.

@@ -45,6 +45,19 @@ enum TileWriter {
     if let partial { try directory.remove(partial) }
   }
 
+  /// Keeps what cannot be had again once the segment's key is forgotten: durable, unlike tiles.
+  static func keep(
+    _ directory: borrowing Directory, _ subtrees: [Subtree], of firstIndex: UInt64
+  ) throws(SystemError) {
+    if subtrees.isEmpty { return }
+    let file = KeptSubtrees.file(firstIndex)
+    try makeParents(directory, file)
+    let bytes = KeptSubtrees.encode(subtrees)
+    try directory.replaceFile(file, with: bytes.view, mode: 0o444)
+    try directory.openDirectory("tile").synchronize()
+    try directory.synchronize()
+  }
+
   private static func read(_ directory: borrowing Directory, _ path: String) throws(SystemError)
     -> ByteBuffer?
   {

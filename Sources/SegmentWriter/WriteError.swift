@@ -18,6 +18,10 @@ public enum WriteError: Error, Sendable {
   case locked(path: String)
   /// The private key does not belong to the log.
   case wrongKey(path: String, expected: String, found: String)
+  /// The private key is a former one: at that entry it gave way to another.
+  case superseded(path: String, index: UInt64, successor: String)
+  /// The origin key cannot be replaced so.
+  case rotation(reason: String)
   /// The key store is that of another log, or no key store.
   case wrongKeyStore(path: String, origin: String)
   /// The log's `vkey` does not name its first one-time key.
@@ -37,6 +41,8 @@ public enum WriteError: Error, Sendable {
   case noEntry(index: UInt64, end: UInt64)
   /// The daemon that writes to the log did not do what it was asked for.
   case daemon(path: String, reason: String)
+  /// The file that is being written was removed.
+  case removed(path: String)
   /// What was just written does not read back as it was: nothing is signed.
   case readBack(file: String, offset: Int)
 }
@@ -53,6 +59,10 @@ extension WriteError: CustomStringConvertible {
     case .locked(let path): "\(path): another process is writing to this log; stop it first"
     case .wrongKey(let path, let expected, let found):
       "\(path): the private key is that of \(found), but the log's verifier key is \(expected)"
+    case .superseded(let path, let index, let successor):
+      "\(path): the private key is a former one of this log: at entry \(index) it gave way to that of \(successor). "
+        + "Put the new private key in its place; the old one signs nothing any more"
+    case .rotation(let reason): reason
     case .wrongKeyStore(let path, let origin):
       "\(path): this is not the key store of \(origin); nothing was changed. Name the right one with --key-store, "
         + "or move this away, and a new key epoch begins"
@@ -72,6 +82,9 @@ extension WriteError: CustomStringConvertible {
       "entry \(index) is one of Stele itself; only messages that were received can be erased"
     case .noEntry(let index, let end): "there is no entry \(index); the log ends with \(end - 1)"
     case .daemon(let path, let reason): "\(path): the daemon that writes to this log: \(reason)"
+    case .removed(let path):
+      "\(path): somebody removed this file, or the directory that it is in, while it was being written; what it "
+        + "held is gone. Find out who did, and start again: a new `stele init` if the whole log is gone"
     case .readBack(let file, let offset):
       "\(file): the block at byte \(offset) does not read back as it was written; nothing was signed. "
         + "Check the disk and the memory of this host"

@@ -3,6 +3,7 @@ import Cryptography
 import Inspect
 import MerkleLog
 import Platform
+import SegmentReader
 import SegmentWriter
 import Segments
 import TestSupport
@@ -138,10 +139,7 @@ enum Invariants {
     let log = root + "/log"
     var verifier = Verifier(log)
     verifier.threads = 1
-    // A checkpoint over what was promised, as a witness would hold it.
-    let key = try LogCreation.readKey(log + ".key")
-    let checkpoint = Checkpoint(origin: key.name, size: promise.size, root: promise.root)
-    verifier.checkpoint = try SignedCheckpoint(checkpoint, signedBy: key).note.bytes
+    verifier.checkpoint = try checkpoint(log, promise)
     let report = try verifier.run()
     // A crash must not cost a one-time key either.
     for finding in report.findings where finding.severity == .damage || finding.kind == .keyBreak {
@@ -150,6 +148,18 @@ enum Invariants {
     guard report.entries.upperBound >= promise.size else {
       throw Wrong("\(when): \(promise.size) entries were promised, \(report.entries.upperBound) are here")
     }
+  }
+
+  /// A checkpoint over what was promised, as a witness would hold it; nil when the key that was in force then has
+  /// been overwritten.
+  private static func checkpoint(_ log: String, _ promise: Promise) throws -> [UInt8]? {
+    let inForce = try LogDirectory(log).keys().origin(at: promise.size)
+    for path in [log + ".key", log + ".key.new"] {
+      guard let key = try? LogCreation.readKey(path), key.verifier == inForce else { continue }
+      let checkpoint = Checkpoint(origin: key.name, size: promise.size, root: promise.root)
+      return try SignedCheckpoint(checkpoint, signedBy: key).note.bytes
+    }
+    return nil
   }
 
   /// The next start recovers, writing goes on, and the log is closed without a blemish. The recorder sees

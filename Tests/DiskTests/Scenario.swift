@@ -32,6 +32,8 @@ extension Step {
   static let commit = Step("commit") { try $0.use { try $0.commit() } }
   static let finishSegment = Step("finish segment") { try $0.use { try $0.finishSegment() } }
   static let control = Step("control entry") { try $0.use { try $0.append(control: [#"{"type":"test"}"#]) } }
+  /// Another origin key. What was being sealed is waited for before.
+  static let rotate = Step("rotate") { try $0.rotate() }
   /// The writer ends as it should.
   static let close = Step("close") { user in
     try user.use { try $0.close() }
@@ -71,7 +73,8 @@ struct Scenario: Sendable {
     case 7: .append(Int.random(in: 100...400, using: &random), of: 8)
     case 8..<10: .commit
     case 10..<12: .checkpoint
-    case 12..<14: .finishSegment
+    case 12: .finishSegment
+    case 13: Int.random(in: 0..<2, using: &random) == 0 ? .rotate : .finishSegment
     default: .control
     }
   }
@@ -80,7 +83,8 @@ struct Scenario: Sendable {
   static let thorough = Scenario(steps: [
     .create, .open, .append(3, of: 300), .commit, .append(2, of: 40), .checkpoint, .append(2, of: 900),
     .finishSegment, .append(300, of: 8), .commit, .append(1, of: 50), .kill,
-    .open, .append(2, of: 60), .control, .finishSegment, .append(2, of: 700), .checkpoint, .close,
+    .open, .append(2, of: 60), .rotate, .append(2, of: 60), .control, .finishSegment, .append(2, of: 700),
+    .checkpoint, .close,
   ])
 }
 
@@ -124,7 +128,17 @@ final class LogUser {
   func open() throws {
     var options = WriterOptions()
     options.sealThreads = 1
+    options.keyPath = keyPath
     writer = try LogWriter(directory: log, key: LogCreation.readKey(keyPath), options: options)
+  }
+
+  func rotate() throws {
+    try use { writer in
+      try writer.finishSegment()
+      try writer.waitForSeals()
+      recorder.mark(.joined)
+      _ = try writer.rotate(to: NextKey(directory: log, keyPath: keyPath, .generated), reason: "test")
+    }
   }
 
   func leave() {

@@ -43,7 +43,7 @@ func buildLog(_ path: String, _ stages: [FinishStage], checkpoint: Int? = nil) t
       try withTemporaryDirectory { path in
         let log = try buildLog(path, [.finished, .open, stage])
         let reader = try LogReader(path)
-        #expect(reader.key == log.key)
+        #expect(reader.keys.origin == log.key)
         #expect(reader.committedSize == 60)
         #expect(try reader.endIndex() == 60)
         for (index, wanted) in log.entries.enumerated() {

@@ -70,6 +70,14 @@ public enum ControlEntries {
     return try read(directory, FileNames.name(first, .segment), from: start, take)
   }
 
+  /// The rotation of the origin key in a block that holds nothing else.
+  static func rotation(in block: ScannedBlock) -> WrittenControlEntry? {
+    guard block.header.contents.count == 1, let entry = try? entries(of: block).first,
+      entry.type == KeyRotationRecord.type
+    else { return nil }
+    return entry
+  }
+
   /// The control entries of one block. Decodes no message but theirs.
   static func entries(of block: ScannedBlock) throws(DecodeError) -> [WrittenControlEntry] {
     // Control entries are never encrypted.

@@ -29,8 +29,10 @@ public enum Erasure {
     threads: Int = Parallel.processors
   ) throws(WriteError) -> Prepared {
     let directory = try system { () throws(SystemError) in try Directory(path) }
-    let seal = try Recovery.readSeal(directory, first, key.verifier)
-    let before = try amendment(directory, FileNames.name(first, .amendment), key.verifier)
+    let keys = try Recovery.keys(directory)
+    if let fault = keys.fault(of: key.verifier, path) { throw fault }
+    let seal = try Recovery.readSeal(directory, first, keys)
+    let before = try amendment(directory, FileNames.name(first, .amendment), keys)
     let written = try SegmentAmender(directory, FileNames.name(first, .segment))
       .write(directory, to: FileNames.name(first, .rewrite), erasing: entries, threads: threads)
     let amendment = Amendment(
@@ -76,14 +78,15 @@ public enum Erasure {
     }
   }
 
-  /// The amendment in a file, with the log's signature; nil when there is no such file.
+  /// The amendment in a file, with the log's signature; nil when there is no such file. Which of the log's keys
+  /// signed it `verify` judges, by the entry that orders the erasure.
   static func amendment(
-    _ directory: borrowing Directory, _ name: String, _ key: VerifierKey
+    _ directory: borrowing Directory, _ name: String, _ keys: LogKeys
   ) throws(WriteError) -> Amendment? {
     guard let bytes = try Recovery.read(directory, name, limit: SignedNote.maximumSize) else { return nil }
     let signed = try note(name) { () throws(NoteError) in
       let note = try SignedNote(bytes.view)
-      return (text: note.text, keys: try note.verify(with: [key]))
+      return (text: note.text, keys: try note.verify(with: keys.origins))
     }
     guard !signed.keys.isEmpty, let amendment = signed.text.withView({ Amendment($0) })
     else { throw .damaged(file: name, offset: 0, reason: "this is no amendment with the log's signature") }
@@ -148,24 +151,22 @@ public enum Erasure {
 
   /// Carries out what is recorded of an erasure that somebody did not finish, and removes what is not. The log
   /// must be under a checkpoint up to that record.
-  public static func settle(_ path: String, first: UInt64, _ key: VerifierKey) throws(WriteError) {
+  public static func settle(_ path: String, first: UInt64) throws(WriteError) {
     let directory = try system { () throws(SystemError) in try Directory(path) }
     let names = [Amendment.pendingName(first), FileNames.name(first, .rewrite)]
     for name in names where try system({ () throws(SystemError) in try directory.status(of: name) }) != nil {
-      return try recover(directory, first, key)
+      return try recover(directory, first, Recovery.keys(directory))
     }
   }
 
   /// Carries out what is recorded in the log, and removes what is not. The whole log must be durable and under
   /// a checkpoint.
-  static func recover(_ directory: borrowing Directory, _ first: UInt64, _ key: VerifierKey)
-    throws(WriteError)
-  {
+  static func recover(_ directory: borrowing Directory, _ first: UInt64, _ keys: LogKeys) throws(WriteError) {
     let rewrite = FileNames.name(first, .rewrite)
     // One that was torn while it was written was never recorded.
-    let pending = (try? amendment(directory, Amendment.pendingName(first), key)) ?? nil
+    let pending = (try? amendment(directory, Amendment.pendingName(first), keys)) ?? nil
     var candidate = pending
-    if candidate == nil { candidate = try amendment(directory, FileNames.name(first, .amendment), key) }
+    if candidate == nil { candidate = try amendment(directory, FileNames.name(first, .amendment), keys) }
     guard let candidate, try hash(directory, rewrite) == candidate.fileHash,
       try isRecorded(directory, candidate)
     else { return try rollBack(directory, first) }

@@ -46,6 +46,11 @@ public struct ScanError: Error, Equatable, Sendable {
   public var reason: Reason
   /// Offset of the block in the file.
   public var offset: Int
+
+  public init(reason: Reason, offset: Int) {
+    self.reason = reason
+    self.offset = offset
+  }
 }
 
 /// Walks the blocks of a segment file from front to back. Checks what links a block to the one before it; the
