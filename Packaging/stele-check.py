@@ -563,6 +563,49 @@ def fields(text, first, names):
     return values
 
 
+class Rotation:
+    """The entry with which one origin key gives way to another, signed by both."""
+
+    def __init__(self, entry):
+        note = Note(entry.get("note", str).encode())
+        said = fields(note.text, "stele key rotation v1", ("origin", "old", "new", "index"))
+        need(len(said) == 4, "a rotation lacks a line")
+        self.old, self.new, self.index = Key.parse(said["old"]), Key.parse(said["new"]), int(said["index"])
+        need(said["index"] == str(self.index) and (said["old"], said["new"]) == (str(self.old), str(self.new)),
+             "a rotation is spelled in another way")
+        need(said["origin"] == self.old.name == self.new.name and self.old.public != self.new.public,
+             "a rotation is from one log to another, or to the same key")
+        need(note.is_signed(self.old) and note.is_signed(self.new), "a rotation is not signed by both keys")
+
+    @property
+    def said(self):
+        return self.index, str(self.old), str(self.new)
+
+
+class OriginKeys:
+    """The origin keys that a log has had: each signs what ends at its last index or before."""
+
+    def __init__(self, first):
+        self.former, self.newest = [], first
+
+    def rotate(self, index, old, new):
+        """Whether that follows on these keys; then it is taken in."""
+        if (str(self.newest) != old or new in map(str, self.every()) or self.former and index <= self.former[-1][1]):
+            return False
+        self.former.append((self.newest, index))
+        self.newest = Key.parse(new)
+        return True
+
+    def every(self):
+        return [key for key, _ in self.former] + [self.newest]
+
+    def rotations(self):
+        return [(end, str(old), str(new)) for (old, end), new in zip(self.former, self.every()[1:])]
+
+    def at(self, size):
+        return next((key for key, end in self.former if size <= end), self.newest)
+
+
 # ---- Segments ----------------------------------------------------------------------------------------------------
 
 
@@ -583,6 +626,24 @@ class Control:
         value = self.json.get(name)
         need(isinstance(value, kind), f"entry {self.index} ({self.type}) has no {name}")
         return value
+
+
+def first_control(data):
+    """The control entry that begins a segment in a block of its own, in the clear; else None."""
+    size, flags = struct.unpack_from("<HI", data, 6)
+    first = struct.unpack_from("<Q", data, 64)[0]
+    reader = Reader(data, size)
+    if flags & 2:
+        SaltTable(reader)
+    at = reader.at
+    magic, _, size = reader.unpack("4sHH")
+    reader.take(16)
+    _, count, _, _, stored_size, _, _, flags, _ = reader.unpack("IIQIIqqII")
+    need(magic == b"STLB", "no block stands here", at)
+    if count != 1 or flags:
+        return None
+    block = Block(data[at + size : at + size + stored_size], 1)
+    return Control(first, block.raw[0], Tree()) if block.kinds[0] == 1 else None
 
 
 class Segment:
@@ -752,8 +813,8 @@ class KeyChain:
         text = (f"stele key epoch v1\norigin {self.log.origin}\nepoch {epoch}\nnumber {number}\n"
                 f"key {b64(key.public)}\nsize {size}\nroot {b64(root)}\n")
         need(size == entry.index and self.log.roots.get(size) in (None, root), f"entry {entry.index} is of another tree")
-        need(self.log.key.signed(unb64(entry.get("signature", str)), text),
-             f"entry {entry.index}: the key epoch is not signed by the log's key")
+        need(self.log.keys.at(entry.index).signed(unb64(entry.get("signature", str)), text),
+             f"entry {entry.index}: the key epoch is not signed by the log's key of that time")
         need(self.number is None or epoch == self.epoch + 1, f"entry {entry.index} skips an epoch")
         self.log.missing(f"entry {entry.index}: the chain of one-time keys was broken ({entry.json.get('reason')})")
         # The checkpoint before may have had its one-time signature, and then the next entry holds it.
@@ -810,28 +871,123 @@ class Log:
     # ---- Keys and checkpoints
 
     def read_keys(self, given):
-        own = []
+        """The keys given, or else the directory's own. Former keys stand behind the first two, as `KEY until INDEX`."""
+        own, claimed = [], []
         try:
             text = self.read("vkey").decode()
-            own = [Key.parse(line) for line in text.split("\n")[:-1]]
-            need(len(own) == 2 and text == "".join(f"{key}\n" for key in own), "the file is not a line for each key")
-        except (Damage, OSError, UnicodeDecodeError) as error:
+            own, former = self.parse_keys(text.split("\n")[:-1])
+            lines = [str(key) for key in own] + [f"{key} until {end}" for key, end in former]
+            need(len(own) == 2 and text == "".join(f"{line}\n" for line in lines), "the file is not a line for each key")
+            every = [key for key, _ in former] + own[:1]
+            claimed = [(end, str(old), str(new)) for (old, end), new in zip(former, every[1:])]
+            eldest = every[0]
+        except (Damage, OSError, UnicodeDecodeError, ValueError) as error:
             self.damage("vkey", error)
-        keys = [Key.parse(line) for line in given]
-        if any(str(key) != str(other) for key, other in zip(own, keys)):
-            self.missing("vkey: the keys in the directory are not those given", damage=True)
-        keys += own[len(keys):]
-        need(len(keys) > 1, "there is no first one-time key: the log's key file has two lines")
-        self.key, self.first_key = keys[:2]
-        self.origin = self.key.name
+            own = own[:2]
+        keys, given_former = self.parse_keys(given)
+        trusted = (keys + own)[0] if keys or own else None
+        need(trusted, "there is no key")
+        self.origin = trusted.name
+        self.find_rotations()
+        here = [rotation.said for rotation in self.rotations.values()]
+        self.keys = self.trace(eldest if claimed else self.eldest(trusted), here, claimed)
+        if str(trusted) not in map(str, self.keys.every()):
+            self.keys = self.trace(self.eldest(trusted), here, [])
+        known = self.keys.rotations()
+        if keys and own and str(own[0]) not in map(str, self.keys.every()):
+            self.missing("vkey: the key in the directory is not the one given, nor one that it led to", damage=True)
+        elif own:
+            self.judge_own(claimed, known)
+        for key, end in given_former:
+            if (str(key), end) not in [(str(former), last) for former, last in self.keys.former]:
+                self.missing(f"the former key that was given was not in force until entry {end}", damage=True)
+        for index, rotation in self.rotations.items():
+            if rotation.said not in known:
+                self.missing(f"entry {index} replaces another key than the one in force", damage=True)
+        if len(keys) > 1 and len(own) > 1 and str(keys[1]) != str(own[1]):
+            self.missing("vkey: the first one-time key is not the one given", damage=True)
+        firsts = keys[1:] or own[1:]
+        need(firsts, "there is no first one-time key: the log's key file has it in its second line")
+        self.first_key = firsts[0]
         need(self.first_key.name == self.origin + "#0", "the second key is not the log's first one-time key")
+
+    @staticmethod
+    def parse_keys(lines):
+        keys, former = [], []
+        for line in lines:
+            text, until, end = line.partition(" until ")
+            if until:
+                need(end == str(int(end)) and (not former or int(end) > former[-1][1]), "a former key has no end")
+                former.append((Key.parse(text), int(end)))
+            else:
+                keys.append(Key.parse(text))
+        return keys, former
+
+    def find_rotations(self):
+        """The entries that begin segments and replace the key; `unseen` are segments that cannot be read."""
+        self.rotations, self.unseen, self.unconfirmed, self.refused = {}, set(), set(), set()
+        present = sorted(index for index, kinds in self.files.items() if kinds & {"segment", "open", "rewrite"})
+        self.first_here = present[0] if present else 0
+        for index in present:
+            kind = next(kind for kind in ("segment", "open", "rewrite") if kind in self.files[index])
+            try:
+                control = first_control(self.read(self.name(index, kind)))
+            except Exception:
+                self.unseen.add(index)
+                continue
+            if control is None or control.type != "key_rotation":
+                continue
+            try:
+                rotation = Rotation(control)
+                need(rotation.index <= index, "it names a later entry")
+                if rotation.index == index:
+                    self.rotations[index] = rotation
+            except (Damage, ValueError) as error:
+                self.refused.add(index)
+                self.damage(f"the rotation at entry {index}", error)
+
+    def eldest(self, key):
+        for rotation in sorted(self.rotations.values(), key=lambda one: -one.index):
+            if str(rotation.new) == str(key):
+                key = rotation.old
+        return key
+
+    def trace(self, first, here, claimed):
+        """The keys that follow on the first, by the entries that are here and by what is said of those that are not."""
+        keys, self.unconfirmed = OriginKeys(first), set()
+        for said in sorted(set(here) | set(claimed)):
+            unseen = said[0] < self.first_here or said[0] in self.unseen
+            if (said in here or unseen) and keys.rotate(*said) and said not in here and said[0] < self.first_here:
+                self.unconfirmed.add(said[0])
+        return keys
+
+    def judge_own(self, claimed, known):
+        newest = max((index for index, kinds in self.files.items() if kinds & {"segment", "open", "rewrite"}), default=0)
+        for said in known:
+            # At the very end it may be one that a crash interrupted.
+            if said not in claimed and (said[0] != newest or "seal" in self.files[newest]):
+                self.missing(f"vkey does not tell of the rotation at entry {said[0]}", damage=True)
+        for said in claimed:
+            if said not in known:
+                self.missing(f"vkey tells of a rotation at entry {said[0]}, but no entry there does", damage=True)
+
+    def follow_rotation(self, entry, first):
+        if entry.index in self.refused:
+            return
+        rotation = Rotation(entry)
+        need(rotation.said in self.keys.rotations(), f"entry {entry.index} is about a rotation that was not followed")
+        if rotation.index == entry.index:
+            need(entry.index == first, f"the rotation at entry {entry.index} does not begin a segment")
+        else:
+            need(rotation.index < entry.index, f"entry {entry.index} is a copy of a later one")
+            self.unconfirmed.discard(rotation.index)
 
     def read_checkpoint(self, data):
         note = Note(data)
-        need(note.is_signed(self.key), "the checkpoint is not signed by the log's key")
         lines = note.text.split("\n")
         need(len(lines) >= 4 and lines[0] == self.origin and lines[1].isdigit(), "this is no checkpoint of the log")
         need(str(int(lines[1])) == lines[1] and len(unb64(lines[2])) == 32, "this is no checkpoint of the log")
+        need(note.is_signed(self.keys.at(int(lines[1]))), "the checkpoint is not signed by the log's key of that time")
         return note, (int(lines[1]), unb64(lines[2]))
 
     # ---- Seals
@@ -842,7 +998,7 @@ class Log:
         seal = fields(note.text, "stele seal v1", (
             "origin", "segment", "first", "end", "root", "chain", "bytes", "file", "previous", "number", "next", "key",
             "epoch", "signer"))
-        need(note.is_signed(self.key), "the seal is not signed by the log's key")
+        need(note.is_signed(self.keys.at(int(seal["end"]))), "the seal is not signed by the log's key of that time")
         need(seal["origin"] == self.origin and int(seal["first"]) == index, "the seal is that of another segment")
         need(int(seal["end"]) > index, "the seal is that of a segment without entries")
         need(seal["previous"] == self.previous_seal, "the seal was not made after the seal before it")
@@ -887,6 +1043,8 @@ class Log:
             except Exception as error:
                 self.damage(self.name(index, "*"), error)
                 self.recover(index, indexes, place)
+        for index in sorted(self.unconfirmed):
+            self.missing(f"vkey tells of a rotation at entry {index}, which no copy of that entry confirms", damage=True)
         self.judge_checkpoints()
         try:
             self.judge_authority()
@@ -954,6 +1112,8 @@ class Log:
         for control in segment.controls:
             try:
                 self.chain.take(control)
+                if control.type == "key_rotation":
+                    self.follow_rotation(control, segment.first)
             except Damage as error:
                 self.damage(name, error)
                 self.chain.last = self.chain.before = None
@@ -995,7 +1155,9 @@ class Log:
         note = Note(self.read(self.name(index, kind)))
         amendment = fields(note.text, "stele amendment v1", (
             "origin", "segment", "seal", "number", "chain", "bytes", "file"))
-        need(note.is_signed(self.key), "the amendment is not signed by the log's key")
+        # Which of the log's keys must have signed it, the entry that orders the erasure says.
+        amendment["signers"] = [str(key) for key in self.keys.every() if note.is_signed(key)]
+        need(amendment["signers"], "the amendment is not signed by the log's key")
         need(seal and amendment["seal"] == seal["hash"] and amendment["segment"] == seal["segment"]
              and amendment["origin"] == self.origin, "the amendment is that of another segment")
         amendment["hash"] = b64(sha256(note.text.encode()))
@@ -1012,7 +1174,7 @@ class Log:
             if control.index >= signed:
                 continue
             if control.type in acts:
-                acts[control.type].append(control.json)
+                acts[control.type].append({**control.json, "at": control.index})
                 self.judge_holds(control, holds)
             elif control.type == "hold":
                 holds[control.json["id"]] = (control.json["first"], control.json["end"] or 2**64)
@@ -1050,6 +1212,9 @@ class Log:
         amendment = self.amendments.get(index)
         if amendment and not acts:
             self.missing(f"no control entry orders {self.name(index, 'amendment')}", damage=True)
+        if amendment and acts and amendment["hash"] == acts[-1]["amendment"]:
+            if str(self.keys.at(acts[-1]["at"])) not in amendment["signers"]:
+                self.missing(f"{self.name(index, 'amendment')} is signed by a key that was not in force", damage=True)
         for act in acts:
             if any(entry not in erased for start, stop in act["entries"] for entry in range(start, stop)):
                 self.missing(f"entries of the segment from {index} on were to be erased, and are still here",

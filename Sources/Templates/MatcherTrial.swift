@@ -8,6 +8,9 @@ extension Matcher {
   /// The name of a body's template.
   public func bodyName(_ body: Int, list: Int) -> String { templates[bodyStarts[list] + body].name }
 
+  /// A body's template.
+  public func bodyTemplate(_ body: Int, list: Int) -> Template { templates[bodyStarts[list] + body] }
+
   /// Where in `line`, which `result` has just matched, the body begins: behind the header, or at 0.
   public func bodyStart(_ result: borrowing MatchResult) -> Int {
     for index in 0..<result.values.count where slots[Int(result.values[index].slot)].isBody {

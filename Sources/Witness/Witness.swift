@@ -27,15 +27,17 @@ public final class Witness: Sendable {
   private let logs: [KeyName: WitnessedLog]
   private let clock: @Sendable () -> Int64
 
-  /// A witness of the logs with those keys, of which several may be one log's. Reads, and locks, the
-  /// directory `state`, which is made if it is not there. `clock` gives nanoseconds since 1970 UTC.
+  /// A witness of the logs with those keys, of which several may be one log's. A `former` key counts for trees
+  /// up to its end. Reads, and locks, the directory `state`, which is made if it is not there. `clock` gives
+  /// nanoseconds since 1970 UTC.
   public init(
-    key: consuming CosignerKey, state path: String, logs keys: [VerifierKey],
+    key: consuming CosignerKey, state path: String, logs keys: [VerifierKey], former: [LogKeys.Former] = [],
     clock: @escaping @Sendable () -> Int64 = Clock.realtime
   ) throws(WitnessStateError) {
     let state = try WitnessState(path)
     var logs: [KeyName: WitnessedLog] = [:]
-    for (origin, keys) in Dictionary(grouping: keys, by: \.name) {
+    let all = keys.map { LogKeys.Former($0, until: .max) } + former
+    for (origin, keys) in Dictionary(grouping: all, by: \.key.name) {
       logs[origin] = WitnessedLog(keys: keys, known: try state.read(origin, key.verifier))
     }
     cosigner = key
@@ -64,7 +66,7 @@ public final class Witness: Sendable {
     else { return Reply(400, "the body is not 'old SIZE', proof, empty line and checkpoint") }
     guard let log = logs[checkpoint.origin] else { return Reply(404, "the log is not known here") }
     // Signatures by unknown keys are no concern; one that claims to be by a known key and is not is.
-    guard (try? request.note.verify(with: log.keys)) != nil else {
+    guard (try? request.note.verify(with: log.keys(at: checkpoint.size))) != nil else {
       return Reply(403, "no good signature by a key that is trusted for this log")
     }
     return log.update { known in decide(request, checkpoint, &known) }
@@ -99,7 +101,8 @@ public final class Witness: Sendable {
   }
 
   private func log(_ checkpoint: Checkpoint, has signature: NoteSignature) -> Bool {
-    logs[checkpoint.origin]?.keys.contains { $0.id == signature.keyID && $0.name == signature.name } ?? false
+    let keys = logs[checkpoint.origin]?.keys(at: checkpoint.size) ?? []
+    return keys.contains { $0.id == signature.keyID && $0.name == signature.name }
   }
 }
 
@@ -141,13 +144,16 @@ private final class WitnessedLog: Sendable {
     var failure: String?
   }
 
-  let keys: [VerifierKey]
+  private let keys: [LogKeys.Former]
   private let state: Mutex<State>
 
-  init(keys: [VerifierKey], known: KnownCheckpoint?) {
+  init(keys: [LogKeys.Former], known: KnownCheckpoint?) {
     self.keys = keys
     state = Mutex(State(known: known))
   }
+
+  /// The keys that may sign a tree of that size.
+  func keys(at size: UInt64) -> [VerifierKey] { keys.filter { size <= $0.end }.map(\.key) }
 
   var newest: SignedNote? { state.withLock { $0.known?.note } }
 

@@ -50,6 +50,22 @@ import Testing
     }
   }
 
+  /// What a writer that starts would cut off is not even mapped: a block whose bytes are not those of its chain.
+  @Test func ofAnOpenSegmentOnlyWholeBlocksAreRead() throws {
+    try withTemporaryDirectory { path in
+      let log = try buildLog(path, [.open])
+      let encoded = try LogBuilder.encode(log.segments[0], origin: "\(log.origin)")
+      let name = FileNames.name(0, .open)
+      var bytes = try #require(try LogDirectory(path).read(name, limit: 1 << 20))
+      let last = try #require(encoded.blockOffsets.last)
+      bytes[bytes.count - 40] ^= 1
+      try log.write(bytes, to: name)
+      let description = try Description(path + "/" + name)
+      #expect(description.json.text.contains(#""torn_at":\#(last),"#), "\(description.json.text)")
+      #expect(description.json.text.contains(#""stored_bytes":\#(bytes.count),"#))
+    }
+  }
+
   @Test func whatIsNoFileOfALogIsRefused() throws {
     try withTemporaryDirectory { path in
       let log = try buildLog(path, [.finished])

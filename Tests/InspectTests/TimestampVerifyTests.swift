@@ -44,7 +44,7 @@ import Testing
       try log.write(bytes, to: name)
     }
     func seal(_ first: UInt64) throws -> [UInt8] {
-      Array(try LogDirectory(path).seal(first, log.key)?.seal.text.utf8 ?? "".utf8)
+      Array(try LogDirectory(path).seal(first, LogKeys(origin: log.key))?.seal.text.utf8 ?? "".utf8)
     }
     try log.append(LogBuilder.lines(10))
     try log.append(LogBuilder.lines(11, from: 10))

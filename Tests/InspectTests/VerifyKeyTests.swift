@@ -3,6 +3,7 @@ import Cryptography
 import Inspect
 import MerkleLog
 import Platform
+import SegmentReader
 import Segments
 import TestSupport
 import Testing
@@ -29,6 +30,24 @@ import Testing
       #expect(report.oneTimeSignatures == 6)
       #expect(report.oneTimeSeals == 3)
       #expect(report.firstKeySource == .given)
+    }
+  }
+
+  /// As the log's own, the one that is trusted and the one that was given.
+  @Test func theSignatureOfACheckpointThatIsAtHandSeveralTimesCountsOnce() throws {
+    try withTemporaryDirectory { path in
+      let log = try buildLog(path)
+      let own = try LogDirectory(path).read(FileNames.checkpoint, limit: SignedNote.maximumSize)
+      let report = try verify(path) {
+        $0.key = log.key
+        $0.firstKey = log.keys.first
+        $0.since = own
+        $0.checkpoint = own
+      }
+      #expect(report.findings == [])
+      #expect(report.sinceCheckpoint == report.checkpoint)
+      // Nothing else was looked at.
+      #expect(report.oneTimeSignatures == 1)
     }
   }
 

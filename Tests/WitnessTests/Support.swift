@@ -62,12 +62,14 @@ private struct Leaves: HashSource {
 }
 
 /// A witness at 1,700,000,000 seconds since 1970.
-func makeWitness(_ state: String, _ logs: [VerifierKey], seed: UInt8 = 200) throws -> Witness {
+func makeWitness(
+  _ state: String, _ logs: [VerifierKey], former: [LogKeys.Former] = [], seed: UInt8 = 200
+) throws -> Witness {
   var bytes = ByteBuffer()
   bytes.append([UInt8](repeating: seed, count: 32))
   let name = try #require(KeyName("witness.example/one"))
   let key = CosignerKey(SignerKey(name: name, key: try SigningKey(seed: bytes.view)))
-  return try Witness(key: key, state: state, logs: logs) { 1_700_000_000_000_000_000 }
+  return try Witness(key: key, state: state, logs: logs, former: former) { 1_700_000_000_000_000_000 }
 }
 
 extension Witness.Reply {

@@ -74,6 +74,21 @@ import Witness
     }
   }
 
+  @Test func aFormerKeyCountsUpToItsEnd() throws {
+    try withTemporaryDirectory { directory in
+      let (old, new) = (SmallLog(20), SmallLog(20, seed: 2))
+      let witness = try makeWitness(
+        directory + "/state", [try new.key()], former: [LogKeys.Former(try old.key(), until: 10)])
+      #expect(witness.addCheckpoint(try old.request(0, 10)).status == 200)
+      #expect(witness.addCheckpoint(try old.request(10, 11)).status == 403)
+      #expect(witness.addCheckpoint(try new.request(10, 11)).status == 200)
+      // Both for a while: neither has an end.
+      let both = try makeWitness(directory + "/other", [try old.key(), try new.key()])
+      #expect(both.addCheckpoint(try old.request(0, 12)).status == 200)
+      #expect(both.addCheckpoint(try new.request(12, 20)).status == 200)
+    }
+  }
+
   @Test func othersAreRefused() throws {
     try withTemporaryDirectory { directory in
       let log = SmallLog(8)

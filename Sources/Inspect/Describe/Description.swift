@@ -28,8 +28,12 @@ public struct Description: Equatable, Sendable {
       var head = ByteBuffer()
       try file.read(4, at: 0, appendingTo: &head)
       if head.count == 4, head.view.load32(at: 0) == SegmentHeader.magic {
-        let mapped = try MappedFile(file)
-        self = try Self.segment(mapped.view, path)
+        // Behind the last whole block a writer that starts now would cut the file off, which kills who reads a
+        // mapping there.
+        let isOpen = path.hasSuffix(".open")
+        let mapped = try MappedFile(
+          file, count: isOpen ? try SegmentFile.wholeByteCount(file) : status.size)
+        self = try Self.segment(mapped.view, path, byteCount: status.size)
       } else {
         guard status.size <= 2 * SignedNote.maximumSize else { throw DescriptionError.unknown(path: path) }
         var bytes = ByteBuffer()
@@ -43,8 +47,12 @@ public struct Description: Equatable, Sendable {
     do throws(LogError) { return try LogDescription(path).description } catch { throw .log(error) }
   }
 
-  private static func segment(_ view: ByteView, _ path: String) throws(DescriptionError) -> Description {
-    do throws(DecodeError) { return try SegmentDescription(view).description } catch {
+  private static func segment(
+    _ view: ByteView, _ path: String, byteCount: Int
+  ) throws(DescriptionError) -> Description {
+    do throws(DecodeError) {
+      return try SegmentDescription(view, byteCount: byteCount).description
+    } catch {
       throw .damaged(path: path, error)
     }
   }
@@ -62,6 +70,8 @@ public enum DescriptionError: Error, Equatable, Sendable {
     switch error {
     case let error as DescriptionError: self = error
     case let error as SystemError: self = .system(error)
+    case LogError.system(let error): self = .system(error)
+    case LogError.damaged(_, let error): self = .damaged(path: path, error)
     default: self = .unknown(path: path)
     }
   }

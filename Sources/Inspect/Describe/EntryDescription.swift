@@ -41,7 +41,10 @@ struct EntryFlags {
     case 3: names.append("truncated_by_collector")
     default: break
     }
-    let bits = [(5, "unterminated"), (6, "continued"), (7, "trailing_line_feed"), (8, "cut"), (9, "masked")]
+    let bits = [
+      (5, "unterminated"), (6, "continued"), (7, "trailing_line_feed"), (8, "cut"), (9, "masked"),
+      (10, "foreign"),
+    ]
     for (bit, name) in bits where flags >> UInt16(bit) & 1 == 1 { names.append(name) }
   }
 

@@ -28,9 +28,8 @@ struct LogDescription {
   init(_ path: String) throws(LogError) {
     self.path = path
     let log = try LogDirectory(path)
-    let key = (try? log.keys())?.origin
-    self.key = key
-    checkpoint = key.flatMap { try? log.checkpoint($0) }?.checkpoint
+    key = (try? log.keys())?.origin
+    checkpoint = try? log.checkpoint().signed?.checkpoint
     for segment in try log.files().kept {
       rows.append(Self.row(log, segment, committed: checkpoint?.size ?? 0))
     }

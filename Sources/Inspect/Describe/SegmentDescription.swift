@@ -33,11 +33,11 @@ struct SegmentDescription {
   private var sources: [SourceName] = []
   private var encryptedBlocks = 0
 
-  /// Reads a segment's file, whose bytes must outlive this.
-  init(_ file: ByteView) throws(DecodeError) {
+  /// Reads a segment's file, whose bytes must outlive this: all `byteCount`, or those that are whole blocks.
+  init(_ file: ByteView, byteCount: Int) throws(DecodeError) {
     var scan = try SegmentScan(file)
     header = scan.header
-    byteCount = file.count
+    self.byteCount = byteCount
     scanning: while true {
       do throws(ScanError) {
         switch try scan.next() {
@@ -52,6 +52,7 @@ struct SegmentDescription {
       }
     }
     footer = try? FooterView(file)
+    if file.count < byteCount { end = ScanError(reason: .truncated, offset: file.count) }
   }
 
   private mutating func add(_ block: ScannedBlock) throws(DecodeError) {

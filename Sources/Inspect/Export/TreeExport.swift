@@ -15,6 +15,9 @@ import Segments
 /// A directory that holds an earlier state is brought up to date: only what came since is read from the log.
 /// Files are never changed once a checkpoint covers them. The checkpoint is replaced last, when all that it
 /// covers is durable, and the hashes have led to its root.
+///
+/// Of encrypted blocks neither entries nor leaf hashes are kept in the clear, for both come from the messages:
+/// the reader needs the key of a recipient.
 public struct TreeExport: ~Copyable {
   /// What an export did.
   public struct Outcome: Equatable, Sendable {

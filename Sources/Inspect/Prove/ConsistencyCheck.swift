@@ -11,18 +11,23 @@ public struct CheckedConsistency: Equatable, Sendable {
   public let isFirstSigned: Bool
   public let isSecondSigned: Bool
 
-  /// Checks a proof file against the log's key; no log is needed.
+  /// Checks a proof file against the one key of the log.
   public init(_ file: ByteView, key: VerifierKey, others: [VerifierKey] = []) throws(ConsistencyCheckError) {
+    try self.init(file, keys: LogKeys(origin: key), others: others)
+  }
+
+  /// Checks a proof file against the log's keys; no log is needed.
+  public init(_ file: ByteView, keys: LogKeys, others: [VerifierKey] = []) throws(ConsistencyCheckError) {
     let proof: ConsistencyProofFile
     do throws(NoteError) { proof = try ConsistencyProofFile(file) } catch { throw .file(error) }
     do throws(ConsistencyProofFileError) {
-      let signed = try proof.verify(key: key, others: others)
+      let signed = try proof.verify(keys: keys, others: others)
       isFirstSigned = signed.first != nil
       isSecondSigned = signed.second != nil
     } catch { throw .proof(error) }
     first = proof.first
     second = proof.second
-    origin = key.name
+    origin = keys.origin.name
   }
 
   /// How the process should end: a second tree that nobody signed is only as good as what it is compared

@@ -16,6 +16,7 @@ import SegmentReader
 ///     result intact                   or incomplete, damaged, not verified
 ///     checked full                    or quick, or: since SIZE
 ///     key VKEY                        the key that signatures were checked with, and
+///     rotated INDEX VKEY              where it, or its successor, gave way to another
 ///     key-source given                where it came from: given, directory, none
 ///     entries FIRST END               END is the one behind the last
 ///     time FIRST LAST                 of the entries
@@ -74,6 +75,9 @@ public struct AuditNote: Equatable, Sendable {
     let origin = report.origin.isEmpty ? "-" : report.origin
     var lines = ["log \(origin)", "result \(AuditReport.result(result))", "checked \(mode)"]
     if let key = report.key { lines.append("key \(key)") }
+    for rotation in report.logKeys?.rotations ?? [] {
+      lines.append("rotated \(rotation.index) \(rotation.new)")
+    }
     lines.append("key-source \(report.keySource.rawValue)")
     lines.append("entries \(report.entries.lowerBound) \(report.entries.upperBound)")
     if let times = report.receiveTimes {

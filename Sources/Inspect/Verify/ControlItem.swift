@@ -47,6 +47,7 @@ extension LogCheck {
     followKeys(items, running)
     keepShredded(items)
     takeTimestamps(items)
+    followRotations(items, running)
     for item in items { acts.take(item) }
   }
 }

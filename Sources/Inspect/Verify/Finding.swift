@@ -19,6 +19,8 @@ public struct Finding: Equatable, Sendable {
     case badSignature = "bad_signature"
     /// The verifier key in the directory cannot be read, or is not the one that was given.
     case badKey = "bad_key"
+    /// The log's origin key gave way to another, as both keys signed.
+    case keyRotation = "key_rotation"
     /// A chain of one-time keys that began anew: what stands before it is vouched for by nothing but the
     /// origin key from there on.
     case keyBreak = "key_break"

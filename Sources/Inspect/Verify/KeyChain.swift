@@ -26,6 +26,8 @@ struct KeyChain {
   var unreadEnd: UInt64 = 0
   /// Size of the newest tree whose signature an entry keeps.
   var keptSize: UInt64 = 0
+  /// Sizes of checkpoints at hand whose one-time signature was counted.
+  var counted: Set<UInt64> = []
   /// Trees of the sizes that checkpoints at hand have.
   var trees: [UInt64: Tree] = [:]
   /// Checks that were not handed out yet.
@@ -123,6 +125,7 @@ extension LogCheck {
   ) {
     guard let key = report.key else { return }
     keys.keptSize = tree.size
+    if keys.trees[tree.size] != nil { keys.counted.insert(tree.size) }
     keys.batch.append(
       SignatureCheck(
         checkpoint: Checkpoint(origin: key.name, size: tree.size, root: tree.root),
@@ -139,12 +142,13 @@ extension LogCheck {
   }
 
   private mutating func follow(_ record: KeyEpochRecord, _ item: ControlItem, _ file: String) {
-    guard let key = report.key, let root = item.root else { return keys.lose() }
+    guard let origins = report.logKeys, let root = item.root else { return keys.lose() }
+    let key = origins.origin(at: item.index)
     guard record.size == item.index, record.root == root else {
       return refuse(item, file, "is about another tree than the one before it")
     }
     guard key.verifies(signature: record.signature, of: record.signedText(origin: "\(key.name)")) else {
-      return refuse(item, file, "is not signed by the log's key")
+      return refuse(item, file, "is not signed by the log's key that was in force")
     }
     if let named = keys.named, record.number != named.number || record.epoch != named.epoch + 1 {
       return refuse(item, file, "does not follow the key before it")
@@ -224,7 +228,9 @@ extension LogCheck {
     if signature == nil, anchor.file == nil { return }
     if let signature, signature.keyID == signer.id, signer.verifies(signature: signature.bytes, of: note.text)
     {
-      return report.oneTimeSignatures += 1
+      // The same checkpoint may be at hand twice, and its signature in a `key` entry too.
+      if keys.counted.insert(size).inserted { report.oneTimeSignatures += 1 }
+      return
     }
     let text =
       "\(anchor.name) \(signature == nil ? "lacks" : "has a wrong") signature by one-time key "
@@ -235,7 +241,7 @@ extension LogCheck {
   /// The tree of a checkpoint among entries that were not decoded, for their seal vouches for them: with its end
   /// read from the log.
   private func unreadTree(_ size: UInt64) -> KeyChain.Tree? {
-    guard let root = roots[size], let reader = try? LogReader(log.path, key: report.key),
+    guard let root = roots[size], let reader = try? LogReader(log.path, keys: report.logKeys),
       let signer = try? reader.checkpointKey(signing: size)
     else { return nil }
     return KeyChain.Tree(size: size, root: root, signer: signer)

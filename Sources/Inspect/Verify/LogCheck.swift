@@ -31,6 +31,7 @@ struct LogCheck: ~Copyable {
   var done = 0
   var total = 0
   var keys = KeyChain()
+  var rotations = RotationTrace()
   let signatures = SignatureChecks()
   /// The seal that was read last.
   var lastSeal: Seal?
@@ -56,14 +57,16 @@ struct LogCheck: ~Copyable {
 
   mutating func run() throws(LogError) -> VerifyReport {
     if let segment = options.segment { return try runSegment(segment) }
-    readKey()
     // Before the checkpoint, which then is not older.
-    readCosigned()
-    // Before the listing: what the checkpoint covers must then be listed.
-    readCheckpoint()
+    let cosigned = readNote(FileNames.cosigned)
+    // Before the listing and the keys: what the checkpoint covers, and is signed by, is then there.
+    let published = readNote(FileNames.checkpoint)
+    let files = try log.files()
+    readKey(files)
+    readCosigned(cosigned)
+    readCheckpoint(published)
     readGivenCheckpoint()
     readSinceCheckpoint()
-    let files = try log.files()
     report.isBeingWritten = WriterLock.isHeld(log.directory)
     noteStrangers(files)
     noteStraySidecars(files)
@@ -81,6 +84,7 @@ struct LogCheck: ~Copyable {
     while !running.isEmpty { finishFirst(segments) }
     judgeSidecars()
     judgeActs()
+    judgeRotations(files)
     checkRoots()
     finishKeys()
     judgeTimestamps()
@@ -98,7 +102,7 @@ struct LogCheck: ~Copyable {
 
   // MARK: Key and checkpoints
 
-  mutating func readKey() {
+  mutating func readKey(_ files: LogFiles) {
     let name = FileNames.verifierKey
     var own: LogKeys?
     do throws(LogError) {
@@ -112,9 +116,13 @@ struct LogCheck: ~Copyable {
     report.key = options.key ?? own?.origin
     report.keySource = options.key != nil ? .given : own != nil ? .directory : .none
     report.origin = report.key.map { "\($0.name)" } ?? ""
-    compare("the key", own?.origin, options.key)
+    traceRotations(files, own)
+    if let key = options.key, let own, !(report.logKeys?.origins.contains(own.origin) ?? false) {
+      compare("the key", own.origin, key)
+    }
     compare("the first one-time key", own?.first, options.firstKey)
-    report.firstKey = options.firstKey ?? (own?.origin == report.key ? own?.first : nil)
+    let isOwn = own.map { report.logKeys?.origins.contains($0.origin) ?? false } ?? false
+    report.firstKey = options.firstKey ?? (isOwn ? own?.first : nil)
     report.firstKeySource = options.firstKey != nil ? .given : report.firstKey != nil ? .directory : .none
     keys.named = report.firstKey?.publicKey.map { NamedKey(number: 0, key: $0, epoch: 0) }
   }
@@ -153,10 +161,16 @@ struct LogCheck: ~Copyable {
     }
   }
 
-  private mutating func readCheckpoint() {
+  private func readNote(_ name: String) -> Result<[UInt8]?, LogError> {
+    do throws(LogError) { return .success(try log.read(name, limit: SignedNote.maximumSize)) } catch {
+      return .failure(error)
+    }
+  }
+
+  private mutating func readCheckpoint(_ published: Result<[UInt8]?, LogError>) {
     let name = FileNames.checkpoint
     do throws(LogError) {
-      guard let bytes = try log.read(name, limit: SignedNote.maximumSize) else {
+      guard let bytes = try published.get() else {
         let text =
           "the log's checkpoint is missing; restore it from a copy, or, if the log was never finished "
           + "being made, make it anew"
@@ -184,9 +198,9 @@ struct LogCheck: ~Copyable {
   }
 
   private mutating func readCheckpoint(_ bytes: [UInt8], _ file: String?) -> SignedCheckpoint? {
-    guard let key = report.key else { return nil }
+    guard let keys = report.logKeys else { return nil }
     do throws(NoteError) {
-      return try bytes.withView { (note) throws(NoteError) in try SignedCheckpoint(note, key: key) }
+      return try bytes.withView { (note) throws(NoteError) in try SignedCheckpoint(note, keys: keys) }
     } catch {
       let which = file == nil ? "the checkpoint that was given" : "the checkpoint"
       add(Finding(.badSignature, file: file, "\(which) is refused: \(error)"))

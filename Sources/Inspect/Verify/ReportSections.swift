@@ -14,6 +14,19 @@ extension VerifyReport {
     section.add(
       "Key", keyText, isBrief: true,
       ["key": .optional(key.map { "\($0)" }), "key_source": .text(keySource.rawValue)])
+    let former = logKeys?.former ?? []
+    let rotations: JSONValue = [
+      "rotations": .list(
+        (logKeys?.rotations ?? []).map {
+          ["index": .number($0.index), "former": .text("\($0.old)"), "key": .text("\($0.new)")]
+        })
+    ]
+    if let newest = logKeys?.origin, !former.isEmpty {
+      section.add(
+        "Now", "\(newest), after \(Quantities.plural(former.count, "rotation"))", isBrief: true, rotations)
+    } else {
+      section.add(rotations)
+    }
     let oneTime: JSONValue = [
       "first_key": .optional(firstKey.map { "\($0)" }), "first_key_source": .text(firstKeySource.rawValue),
       "one_time_checkpoints": .number(oneTimeSignatures), "one_time_seals": .number(oneTimeSeals),

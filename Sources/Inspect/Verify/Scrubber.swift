@@ -124,8 +124,8 @@ public struct Scrubber: Sendable {
     }
     let name = FileNames.name(segment.firstIndex, .amendment)
     guard let bytes = (try? log.read(name, limit: SignedNote.maximumSize)) ?? nil,
-      let note = try? bytes.withView({ try SignedNote($0) }), let key = try? log.keys().origin,
-      (try? note.verify(with: [key])) != nil, let amendment = note.text.withView({ Amendment($0) }),
+      let note = try? bytes.withView({ try SignedNote($0) }), let keys = try? log.keys(),
+      (try? note.verify(with: keys.origins)) != nil, let amendment = note.text.withView({ Amendment($0) }),
       amendment.seal == seal.textHash
     else { return nil }
     return StoredFile(byteCount: amendment.byteCount, fileHash: amendment.fileHash, chain: amendment.chain)
@@ -159,12 +159,13 @@ public struct Scrubber: Sendable {
 extension LogCheck {
   /// Checks one segment by itself: its seal, its file, the chain of its blocks.
   mutating func runSegment(_ firstIndex: UInt64) throws(LogError) -> VerifyReport {
-    readKey()
+    let listed = try log.files()
+    readKey(listed)
     report.isBeingWritten = true
     previous.endIndex = firstIndex
-    let files = try log.files().segments
+    let files = listed.segments
     let before = files.last { $0.firstIndex < firstIndex && $0.kinds.contains(.seal) }?.firstIndex
-    lastSeal = before.flatMap { try? log.seal($0, report.key)?.seal }
+    lastSeal = before.flatMap { try? log.seal($0, report.logKeys)?.seal }
     let segments = files.filter { $0.firstIndex == firstIndex && $0.holdsEntries }
     for place in segments.indices { start(segments, place) }
     while !running.isEmpty { finishFirst(segments) }

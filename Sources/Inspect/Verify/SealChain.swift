@@ -26,8 +26,8 @@ extension LogDirectory {
   /// The seal of a segment, if it has the signature by the log's key and, as far as the seal of the segment
   /// before or the directory's keys tell whose it must be, the one-time signature.
   func trustedSeal(_ firstIndex: UInt64, after before: UInt64?) -> Seal? {
-    guard let keys = try? keys(), let signed = try? seal(firstIndex, keys.origin) else { return nil }
-    let last = before.flatMap { try? seal($0, keys.origin)?.seal }
+    guard let keys = try? keys(), let signed = try? seal(firstIndex, keys) else { return nil }
+    let last = before.flatMap { try? seal($0, keys)?.seal }
     guard let signer = signed.seal.signer(after: last, first: keys.first?.publicKey)
     else { return signed.seal }
     return signed.isSigned(by: signer, of: keys.origin.name) ? signed.seal : nil

@@ -79,7 +79,7 @@ extension LogCheck {
     }
     if let seal = running.seal { running.committed = max(running.committed, seal.seal.endIndex) }
     if let (opened, kind) = openSource(&running, segment) {
-      let source = kind == .segment ? settle(&running, opened) : opened
+      let source = kind == .open ? opened : settle(&running, opened)
       running.name = source.name
       running.inode = source.inode
       running.fileSize = source.size
@@ -98,9 +98,7 @@ extension LogCheck {
     do throws(LogError) {
       guard let bytes = try log.read(name, limit: SignedNote.maximumSize) else { return }
       running.hasSealFile = true
-      let signed = try bytes.withView { (note) throws(LogError) in
-        try SignedSeal(note, file: name, key: report.key)
-      }
+      let signed = try readSeal(bytes, name)
       if let text = contradiction(signed.seal, running.firstIndex) {
         return running.findings.append(Finding(.break, file: name, text))
       }
@@ -117,6 +115,20 @@ extension LogCheck {
         if !running.hasSealFile { running.findings.append(unreadable(name, error)) }
         running.hasSealFile = true
       default: running.findings.append(Finding(.corruption, file: name, "the signed text is no seal"))
+      }
+    }
+  }
+
+  private mutating func readSeal(_ bytes: [UInt8], _ name: String) throws(LogError) -> SignedSeal {
+    do throws(LogError) {
+      return try bytes.withView { (note) throws(LogError) in
+        try SignedSeal(note, file: name, keys: report.logKeys)
+      }
+    } catch {
+      // A writer at work may have replaced its key meanwhile.
+      guard followNewRotations() else { throw error }
+      return try bytes.withView { (note) throws(LogError) in
+        try SignedSeal(note, file: name, keys: report.logKeys)
       }
     }
   }

@@ -163,7 +163,7 @@ extension LogCheck {
     switch name {
     case .seal(let firstIndex):
       // A seal that is refused has its own finding.
-      guard let signed = try? log.seal(firstIndex, report.key) else {
+      guard let signed = try? log.seal(firstIndex, report.logKeys) else {
         report.times.unchecked += 1
         return nil
       }

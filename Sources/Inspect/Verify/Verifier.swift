@@ -14,6 +14,7 @@ public struct VerifyProgress: Sendable {
 ///
 ///     key          `vkey` can be read, and is the one given
 ///     checkpoint   signature; its root is that of the entries, at exactly its size
+///     rotations    each origin key gave way to the next by an entry that both signed
 ///     keys         each checkpoint's one-time signature, kept in the `key` entry after the next
 ///     seals        signatures, order, and every field: SHA-256 of the file, root, chain, range
 ///     segments     header, footer, contiguity by index, id and tree
@@ -28,6 +29,8 @@ public struct Verifier {
   public var key: VerifierKey?
   /// The log's first one-time key, from the same source: the chain of all others begins with it.
   public var firstKey: VerifierKey?
+  /// Former origin keys, from the same source: the log must have had them.
+  public var formerKeys: [LogKeys.Former] = []
   /// A signed checkpoint from elsewhere: a witness, a copy, the auditor's own file.
   public var checkpoint: [UInt8]?
   /// A signed checkpoint that is trusted, of an earlier verification: entries in front of it, in sealed

@@ -19,6 +19,8 @@ public struct VerifyReport: Sendable {
   public var origin = ""
   public var key: VerifierKey?
   public var keySource = KeySource.none
+  /// All origin keys that the log has had, as it proves; the one above is among them. Nil without a key.
+  public var logKeys: LogKeys?
   /// The log's first one-time key, which the chain of the others was followed from.
   public var firstKey: VerifierKey?
   public var firstKeySource = KeySource.none

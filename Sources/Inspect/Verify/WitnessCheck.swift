@@ -37,18 +37,21 @@ public struct WitnessedCheckpoint: Sendable {
 extension LogCheck {
   /// Reads the checkpoint that the daemon has had cosigned. With a policy, judges whether it, or the one that
   /// was given, is cosigned by enough witnesses.
-  mutating func readCosigned() {
+  mutating func readCosigned(_ cosigned: Result<[UInt8]?, LogError>) {
     let name = FileNames.cosigned
-    guard let key = report.key else { return }
-    if let logs = options.policy?.logs, !logs.isEmpty, !logs.contains(where: { $0.key == key }) {
+    guard let keys = report.logKeys else { return }
+    if let logs = options.policy?.logs, !logs.isEmpty,
+      !logs.contains(where: { keys.origins.contains($0.key) })
+    {
       let text = "the log's key is not among those that the policy names"
       add(Finding(.badKey, file: FileNames.verifierKey, text))
     }
     var notes: [SignedCheckpoint] = []
     do throws(LogError) {
-      if let bytes = try log.read(name, limit: SignedNote.maximumSize) {
+      if let bytes = try cosigned.get() {
         do throws(NoteError) {
-          let signed = try bytes.withView { (note) throws(NoteError) in try SignedCheckpoint(note, key: key) }
+          let signed = try bytes.withView { (note) throws(NoteError) in try SignedCheckpoint(note, keys: keys)
+          }
           anchors.append(Anchor(checkpoint: signed.checkpoint, file: name, name: "the cosigned checkpoint"))
           notes.append(signed)
         } catch {
@@ -57,7 +60,7 @@ extension LogCheck {
       }
     } catch { add(unreadable(name, error)) }
     // What is wrong with the one that was given is said where it is read.
-    if let given = options.checkpoint?.withView({ try? SignedCheckpoint($0, key: key) }) {
+    if let given = options.checkpoint?.withView({ try? SignedCheckpoint($0, keys: keys) }) {
       notes.append(given)
     }
     guard let policy = options.policy, policy.needsWitnesses else { return }

@@ -20,8 +20,8 @@ struct Dependencies {
   init(_ field: Field) {
     inputs = Self.closure(of: field)
     switch field {
-    case .seq, .receiveTime, .raw, .rawLength, .frame, .truncated, .masked, .sourceID, .sourceTransport,
-      .sourcePeerIP, .sourcePeerPort, .sourcePeerIdentity:
+    case .seq, .receiveTime, .raw, .rawLength, .frame, .truncated, .masked, .foreign, .sourceID,
+      .sourceTransport, .sourcePeerIP, .sourcePeerPort, .sourcePeerIdentity:
       isEntry = true
       inputs = []
     case .sourceClaimMismatch: needsEntry = true

@@ -19,6 +19,7 @@ extension Event {
     let truncations = ["none", "source_suspected", "source_certain", "collector"]
     set(.truncated, text: truncations[Int(metadata.flags &>> 3 & 3)])
     if metadata.flags & 0x200 != 0 { set(.masked, .flag(true)) }
+    if metadata.flags & 0x400 != 0 { set(.foreign, .flag(true)) }
     setPeer(envelope)
   }
 

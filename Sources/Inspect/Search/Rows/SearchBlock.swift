@@ -25,6 +25,8 @@ public struct SearchBlock: Sendable {
   }
   /// Rows whose content was erased.
   public var erased: [UInt32]
+  /// So many rows at the begin are not looked at.
+  public var skipped = 0
 
   public init(
     payload: ByteView, count: Int, rawByteCount: Int, firstIndex: UInt64, firstTime: Int64, lastTime: Int64,

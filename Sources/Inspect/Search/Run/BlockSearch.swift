@@ -33,6 +33,7 @@ public final class BlockSearch {
     case .received: try block.mark(kind: .received, into: &rows)
     case .control: try block.mark(kind: .control, into: &rows)
     }
+    for row in 0..<min(header.skipped, block.count) { rows.remove(row) }
     try leaveOut(header.erased, of: &block, from: &rows)
     if rows.isEmpty { return nil }
     rows = try evaluator.matches(&block, header, among: rows)

@@ -56,6 +56,8 @@ struct Acts {
   var present: [SegmentID: UInt64] = [:]
   /// Ids of segments that an amendment in force speaks of.
   var announced: Set<SegmentID> = []
+  /// The log's keys that signed an amendment, by the hash of its text; nil without keys.
+  var amendmentSigners: [String: [VerifierKey]] = [:]
 
   mutating func take(_ item: ControlItem) {
     let json = item.json

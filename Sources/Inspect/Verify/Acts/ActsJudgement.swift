@@ -26,7 +26,7 @@ extension LogCheck {
   /// A writer at work may have replaced the checkpoint since it was read.
   private func newestCheckpointSize() -> UInt64 {
     let size = report.checkpoint?.size ?? 0
-    guard let key = report.key, let newer = try? log.checkpoint(key) else { return size }
+    guard let keys = report.logKeys, let newer = try? log.checkpoint(keys).signed else { return size }
     return max(size, newer.checkpoint.size)
   }
 
@@ -59,6 +59,7 @@ extension LogCheck {
       add(Finding(.erased, .damage, file: segment.name, entries: range, text))
     }
     guard let last = records.last else { return }
+    judgeSigner(of: segment, last)
     let erased = Set(segment.erased)
     for record in records where !record.entries.joined().allSatisfy(erased.contains) {
       judgeUndone(record, record.first)
@@ -76,6 +77,16 @@ extension LogCheck {
         add(Finding(.erased, .note, file: segment.name, entries: range, text))
       }
     }
+  }
+
+  /// The amendment must be signed by the key that was in force when the erasure was ordered.
+  private mutating func judgeSigner(of segment: AmendedSegment, _ last: Acts.Erased) {
+    guard let keys = report.logKeys, segment.amendment?.base64 == last.amendment,
+      let signers = acts.amendmentSigners[last.amendment], !signers.contains(keys.origin(at: last.index))
+    else { return }
+    let text =
+      "the amendment is not signed by the log's key that was in force at entry \(last.index), which orders it"
+    add(Finding(.badSignature, file: FileNames.name(last.first, .amendment), text))
   }
 
   private func waiting(_ record: Acts.Erased) -> String {

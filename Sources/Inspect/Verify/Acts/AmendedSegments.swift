@@ -65,7 +65,8 @@ extension LogCheck {
         refuse(.badSignature, "the amendment is no signed note")
         return nil
       }
-      if let key = report.key, (try? signed.verify(with: [key])) == nil {
+      let signers = report.logKeys.map { keys in (try? signed.verify(with: keys.origins)) ?? [] }
+      if signers?.isEmpty ?? false {
         refuse(.badSignature, "the amendment is refused: the log's key did not sign it")
         return nil
       }
@@ -79,6 +80,7 @@ extension LogCheck {
         refuse(.break, "the amendment is not one of the segment that was sealed here")
         return nil
       }
+      acts.amendmentSigners[amendment.textHash.base64] = signers
       return amendment
     } catch {
       running.findings.append(unreadable(name, error))
