@@ -40,6 +40,19 @@ public enum EventKind: String, CaseIterable, Sendable {
     }
   }
 
+  /// The kind of a format's lines, where they tell of no request and no connection; nil for access logs.
+  public static func ofMessages(format name: String) -> EventKind? {
+    switch name {
+    case "haproxy/default": nil
+    case "haproxy/server", "haproxy/backup-server", "haproxy/health-check", "haproxy/agent-check",
+      "haproxy/backend-down":
+      .lbHealth
+    case "haproxy/address-change": .lbAdmin
+    case "haproxy/proxy", "haproxy/proxy-pause", "haproxy/proxy-resume", "haproxy/proxy-stop": .lbProcess
+    default: EventKind(format: name)
+    }
+  }
+
   /// The kind of every line of a format, told by the format's name; nil where it depends on the line.
   init?(format name: String) {
     switch name {

@@ -5,7 +5,7 @@
 public enum Field: UInt8, CaseIterable, Sendable {
   // The envelope.
   case seq, receiveTime, time, timeStart, timeEnd, timeAccept, timeQuality, timeText
-  case raw, rawLength, frame, truncated, masked, kind
+  case raw, rawLength, frame, truncated, masked, foreign, kind
   case sourceID, sourceTransport, sourcePeerIP, sourcePeerPort, sourcePeerIdentity, sourceClaimMismatch
   case syslogPRI, syslogFacility, syslogSeverity, syslogTime, syslogHost, syslogApp, syslogProcID
   case syslogMsgID, syslogSD
@@ -136,8 +136,8 @@ extension Field {
   /// Known of the entry, whatever its line says.
   public var isOfEntry: Bool {
     switch self {
-    case .seq, .receiveTime, .time, .timeQuality, .raw, .rawLength, .frame, .truncated, .masked, .kind,
-      .sourceID,
+    case .seq, .receiveTime, .time, .timeQuality, .raw, .rawLength, .frame, .truncated, .masked, .foreign,
+      .kind, .sourceID,
       .sourceTransport, .sourcePeerIP, .sourcePeerPort, .sourcePeerIdentity, .parseStatus, .parseError,
       .parseOffset, .message, .action, .lossLayer, .lossCount, .lossSource, .lossFrom, .lossTo:
       true

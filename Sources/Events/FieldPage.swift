@@ -50,7 +50,7 @@ public enum FieldPage {
 
   /// Fields whose standard names take a part of what they say.
   static let coarse: Set<Field> = [
-    .kind, .truncated, .masked, .sourceClaimMismatch, .outcome, .action, .lbAction, .syslogSeverity,
+    .kind, .truncated, .masked, .foreign, .sourceClaimMismatch, .outcome, .action, .lbAction, .syslogSeverity,
     .tlsClientFingerprint,
     .upstreamAddress, .upstreamStatus,
   ]

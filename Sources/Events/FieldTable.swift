@@ -41,6 +41,9 @@ enum FieldTable {
     Row(.truncated, "truncated", .text, "none, source_suspected, source_certain or collector"),
     Row(
       .masked, "masked", .flag, "Parts of the message were masked before it was stored (source's `minimize`)"),
+    Row(
+      .foreign, "foreign", .flag,
+      "The host that the message names is not one for which its client's certificate may speak"),
     Row(.kind, "kind", .text, "What it is about: http, tcp, udp_session, tls_error, … (see Kinds)"),
     Row(.sourceID, "source.id", .text, "Configured name of the source"),
     Row(.sourceTransport, "source.transport", .text, "udp, tcp, tls, unix, file, stdin"),
@@ -67,7 +70,7 @@ enum FieldTable {
     Row(
       .logLevel, "log.level", .text, "Level of a line of the error log: emerg, alert, crit, error, warn, …"),
     Row(.lbThread, "lb.tid", .integer, "Thread id of the load balancer"),
-    Row(.lossLayer, "loss.layer", .text, "Where messages were lost: kernel_udp, haproxy_ring, …"),
+    Row(.lossLayer, "loss.layer", .text, "Where messages were lost: kernel_udp, counter_gap, ring, …"),
     Row(.lossCount, "loss.count", .integer, "How many messages were lost"),
     Row(.lossSource, "loss.source", .text, "Whose messages were lost"),
     Row(.lossFrom, "loss.from", .time, "The last moment at which none was known to be lost"),

@@ -22,6 +22,14 @@ final class Connection: @unchecked Sendable {
   private var envelopeIndex: UInt32 = 0
   /// When the handshake must be complete (`Clock.monotonic()`).
   let handshakeDeadline: Int64
+  /// When something last came (`Clock.monotonic()`).
+  var lastHeard: Int64
+  /// It is not read for now, because its peer has sent more than its rate.
+  var isPaused = false
+  /// Whom the peer's limits count it for; nil where it has not been admitted by them.
+  let limitedPeer: IPAddress?
+  /// Which hosts its messages may name; nil: any.
+  private(set) var hosts: HostCheck?
 
   init(_ socket: consuming Socket, source: StreamSource, number: UInt64) throws(TLSError) {
     if let context = source.tls {
@@ -38,18 +46,46 @@ final class Connection: @unchecked Sendable {
     envelope = Envelope(source.tls == nil ? .tcp : .tls)
     if case .ip(let address, let port) = peer { envelope.add(peer: address, port: port) }
     envelope.add(connection: number)
-    handshakeDeadline = Clock.monotonic() + source.handshakeTimeout
+    limitedPeer = peer?.limitedPeer
+    lastHeard = Clock.monotonic()
+    handshakeDeadline = lastHeard + source.handshakeTimeout
     source.counters.connectionsAccepted.add(1)
     source.counters.connectionsOpen.wrappingAdd(1, ordering: .relaxed)
   }
 
-  deinit { source.counters.connectionsOpen.wrappingSubtract(1, ordering: .relaxed) }
+  deinit {
+    source.counters.connectionsOpen.wrappingSubtract(1, ordering: .relaxed)
+    if let limitedPeer { source.peers?.release(limitedPeer) }
+  }
 
   var isTLS: Bool { tls.count > 0 }
 
-  /// Adds the client's certificate to the envelope, once the handshake is complete.
-  func identify() {
-    if isTLS, let certificate = tls[0].peer { envelope.add(certificate) }
+  /// Adds the client's certificate to the envelope, once the handshake is complete. Returns why the client may
+  /// not come, or nil when it may.
+  func identify() -> String? {
+    guard isTLS else { return nil }
+    let certificate = tls[0].peer
+    if let certificate { envelope.add(certificate) }
+    guard let clients = source.clients else { return nil }
+    guard let certificate, let names = clients.hosts(of: certificate) else {
+      let shown = certificate.map {
+        "\($0.text), \(PeerCertificate.text(fingerprint: $0.fingerprint))"
+      }
+      return "client refused: its certificate is not among the source's clients (\(shown ?? "none"))"
+    }
+    hosts = HostCheck(names)
+    return nil
+  }
+
+  /// How long the peer's rate has it wait, nanoseconds.
+  func delay(now: Int64) -> Int64 {
+    guard let rates = source.rates, let limitedPeer else { return 0 }
+    return rates.delay(of: limitedPeer, now: now)
+  }
+
+  /// Counts messages towards the peer's rate.
+  func charge(_ messages: Int, now: Int64) {
+    if let rates = source.rates, let limitedPeer { rates.charge(limitedPeer, messages, now: now) }
   }
 
   /// Carries `rest` to the next read, in place of what was carried before.
@@ -103,8 +139,39 @@ final class StreamSource: Sendable {
   let messageLimit: Int
   let connectionLimit: Int
   let handshakeTimeout: Int64
+  let idleTimeout: Int64?
+  let clients: ClientList?
+  /// Nil where peers may have as many connections as the source.
+  let peers: PeerConnections?
+  /// Nil where peers may send as much as they can.
+  let rates: StreamRates?
   let tls: TLSServerContext?
   let counters: SourceCounters
+
+  /// The same with the peers of `old`, as far as their limits are the same: what is open, and what they owe, counts
+  /// on.
+  func counting(with old: StreamSource) -> StreamSource {
+    if let peers, let oldPeers = old.peers { oldPeers.setLimit(peers.limit) }
+    return StreamSource(
+      self, peers: peers == nil ? nil : old.peers ?? peers,
+      rates: rates?.limit == old.rates?.limit ? old.rates : rates)
+  }
+
+  private init(_ other: StreamSource, peers: PeerConnections?, rates: StreamRates?) {
+    id = other.id
+    name = other.name
+    framing = other.framing
+    expectsPriority = other.expectsPriority
+    messageLimit = other.messageLimit
+    connectionLimit = other.connectionLimit
+    handshakeTimeout = other.handshakeTimeout
+    idleTimeout = other.idleTimeout
+    clients = other.clients
+    tls = other.tls
+    counters = other.counters
+    self.peers = peers
+    self.rates = rates
+  }
 
   init(_ source: Source, tls: TLSServerContext?, counters: SourceCounters) {
     id = source.id
@@ -114,6 +181,10 @@ final class StreamSource: Sendable {
     messageLimit = source.messageLimit
     connectionLimit = source.connectionLimit
     handshakeTimeout = source.handshakeTimeout
+    idleTimeout = source.idleTimeout
+    clients = source.clients
+    peers = source.connectionsPerPeer.map { PeerConnections(limit: $0) }
+    rates = source.rate.map { StreamRates($0) }
     self.tls = tls
     self.counters = counters
   }

@@ -52,13 +52,18 @@ final class StreamInbox: Sendable {
   let poll: EventPoll
   private let flag: EventFlag
   private let waiting = Mutex<[Connection]>([])
-  /// The flag's token: below all connections'.
+  /// Sources whose connections are to be ended.
+  let mailbox: Mailbox<UInt32>
+  /// The flags' tokens: below all connections'.
   static let token: UInt64 = 1
+  static let mailboxToken: UInt64 = 2
 
   init() throws(SystemError) {
     poll = try EventPoll()
     flag = try EventFlag()
+    mailbox = try Mailbox()
     try poll.add(flag.descriptor, token: Self.token)
+    try poll.add(mailbox.flag.descriptor, token: Self.mailboxToken)
   }
 
   /// Leaves a connection.

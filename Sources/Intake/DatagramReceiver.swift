@@ -21,29 +21,36 @@ struct DatagramReceiver: ~Copyable, Sendable {
   private var peers = PeerTable()
   private let poll: EventPoll
   private var tokens = HeapArray<UInt64>(count: 64) { _ in 0 }
-  private let nap: Int64
+  private var nap: Int64
+  /// When the queues are to be looked at again (`Clock.monotonic()`).
+  private var nextLook: Int64 = 0
+  private let mailbox: Mailbox<DatagramOrder>
 
   init(
     queue: SlabQueue, losses: LossLedger, sockets: consuming HeapArray<DatagramSocket>,
-    stop: borrowing EventFlag
+    mailbox: Mailbox<DatagramOrder>, stop: borrowing EventFlag
   ) throws(SystemError) {
     let poll = try EventPoll()
     try poll.add(stop.descriptor, token: 0)
-    var nap = Limits.nap
-    for index in 0..<sockets.count {
-      try poll.add(sockets[index].socket.descriptor, token: 1)
-      if sockets[index].transport == .udp {
-        nap = min(nap, Self.longestNap(receiveBuffer: sockets[index].socket.receiveBuffer))
-      }
-    }
+    try poll.add(mailbox.flag.descriptor, token: 0)
+    for index in 0..<sockets.count { try poll.add(sockets[index].socket.descriptor, token: 1) }
     let batch = try DatagramBatch(capacity: Limits.datagramBatch)
     self.queue = queue
     self.losses = losses
     self.sockets = sockets
     self.poll = poll
-    self.nap = nap
+    self.mailbox = mailbox
     self.batch = batch
+    nap = Limits.nap
     writer = SlabWriter(queue, .datagrams)
+    setNap()
+  }
+
+  private mutating func setNap() {
+    nap = Limits.nap
+    for index in 0..<sockets.count where sockets[index].transport == .udp {
+      nap = min(nap, Self.longestNap(receiveBuffer: sockets[index].socket.receiveBuffer))
+    }
   }
 
   /// How long a million short datagrams a second, of 1,280 bytes each to the kernel, take to fill a quarter
@@ -58,6 +65,9 @@ struct DatagramReceiver: ~Copyable, Sendable {
     Thread.setNiceness(-10)
     var emptyRounds = 0
     while !stopping.load(ordering: .relaxed) {
+      if !mailbox.isEmpty { carryOutOrders() }
+      let begin = Clock.monotonic()
+      if begin >= nextLook { look(begin) }
       guard let received = round() else { return }
       let wait = writer.submitIfDue(now: Clock.monotonic())
       if received > 0 {
@@ -74,8 +84,20 @@ struct DatagramReceiver: ~Copyable, Sendable {
     writer.submit()
   }
 
+  /// Looks at all queues, which are the fullest at the end of a nap.
+  @inline(never) private mutating func look(_ now: Int64) {
+    nextLook = now + Limits.queueLook
+    for index in 0..<sockets.count { sockets[index].counters.receiveQueue.begin() }
+    for index in 0..<sockets.count { sockets[index].readQueue(losses) }
+  }
+
+  private mutating func noteLimited(_ now: Int64) {
+    for index in 0..<sockets.count { sockets[index].noteLimited(losses, now: now) }
+  }
+
   private mutating func sleep(_ wait: Int64?) {
-    for index in 0..<sockets.count { sockets[index].readDrops(losses) }
+    look(Clock.monotonic())
+    noteLimited(Clock.realtime())
     // An error here could only be a programming error in the arguments; then this becomes a timed loop.
     let found = (try? poll.wait(into: &tokens, timeout: min(wait ?? .max, Limits.idleCheck))) ?? 0
     if found == 0 && wait == nil { batch.discardMemory() }
@@ -108,15 +130,19 @@ struct DatagramReceiver: ~Copyable, Sendable {
     let transport = sockets[index].transport
     var bytes = 0
     var truncated = 0
+    var kept = 0
     for number in 0..<count {
       let datagram = batch[number]
       let time = datagram.time != 0 ? datagram.time : now
       sockets[index].note(datagram, time: time, losses)
+      if sockets[index].isOverRate(datagram, time: time) { continue }
+      kept += 1
       if datagram.isTruncated { truncated += 1 }
       guard let stored = store(number, datagram, time, source, transport) else { return nil }
       bytes += stored
     }
-    sockets[index].counters.messages.add(count)
+    sockets[index].noteLimited(losses, now: now)
+    sockets[index].counters.messages.add(kept)
     sockets[index].counters.bytes.add(bytes)
     sockets[index].counters.overlong.add(truncated)
     return count
@@ -148,19 +174,91 @@ struct DatagramReceiver: ~Copyable, Sendable {
     return head.count + tail.count
   }
 
+  // MARK: Orders
+
+  private mutating func carryOutOrders() {
+    let mailbox = mailbox
+    mailbox.serve { order in
+      switch order {
+      case .add(let socket): add(socket.take())
+      case .hand(let old, let new, let counters): hand(old, to: new, counters)
+      case .remove(let source): remove(source)
+      }
+      setNap()
+    }
+  }
+
+  private mutating func add(_ socket: consuming DatagramSocket) {
+    // Where the kernel has no room to watch it, it is looked at as often as drop counters are.
+    try? poll.add(socket.socket.descriptor, token: 1)
+    sockets.append(socket)
+  }
+
+  /// What has been read by now is queued before anything is read for the new source.
+  private mutating func hand(_ old: UInt32, to new: Source, _ counters: SourceCounters) {
+    for index in 0..<sockets.count where sockets[index].source == old {
+      settleLosses(index)
+      sockets[index].hand(to: new, counters)
+    }
+    writer.submit()
+  }
+
+  /// Closes a source's sockets once they are empty. Their messages are queued when this returns.
+  private mutating func remove(_ source: UInt32) {
+    let deadline = Clock.monotonic() + Limits.drain
+    for index in (0..<sockets.count).reversed() where sockets[index].source == source {
+      // An inherited socket stays open to senders, and would never be empty.
+      let enough = sockets[index].socket.isInherited ? batch.capacity : 1
+      if !sockets[index].socket.isInherited { refuse(index) }
+      while let received = receive(index), received >= enough, Clock.monotonic() < deadline {}
+      settleLosses(index)
+      // The service manager's duplicate of it would go on waking this thread.
+      try? poll.remove(sockets[index].socket.descriptor)
+      _ = sockets.remove(at: index)
+    }
+    writer.submit()
+  }
+
+  /// Notes all losses of one socket up to now.
+  private mutating func settleLosses(_ index: Int) {
+    sockets[index].readQueue(losses)
+    sockets[index].noteLimited(losses, now: .max)
+  }
+
+  // MARK: End
+
+  private func refuse(_ index: Int) {
+    if sockets[index].transport == .udp {
+      try? sockets[index].socket.refuseDatagrams()
+    } else {
+      sockets[index].file?.remove()
+      sockets[index].socket.shutdownReceiving()
+    }
+  }
+
   /// Reads what has arrived and lets nothing more in, so that the last drop counter tells exactly what was
-  /// lost.
+  /// lost. An inherited socket stays open to senders: what comes behind this waits there for the next process.
   private mutating func drain() {
-    for index in 0..<sockets.count {
-      if sockets[index].transport == .udp {
-        try? sockets[index].socket.refuseDatagrams()
-      } else {
-        sockets[index].file?.remove()
-        sockets[index].socket.shutdownReceiving()
+    guard round() != nil else { return }
+    for index in 0..<sockets.count where !sockets[index].socket.isInherited { refuse(index) }
+    let deadline = Clock.monotonic() + Limits.drain
+    var more = true
+    while more, Clock.monotonic() < deadline {
+      more = false
+      for index in 0..<sockets.count where !sockets[index].socket.isInherited {
+        guard let count = receive(index) else { return }
+        if count > 0 { more = true }
       }
     }
-    let deadline = Clock.monotonic() + Limits.drain
-    while let received = round(), received > 0, Clock.monotonic() < deadline {}
-    for index in 0..<sockets.count { sockets[index].readDrops(losses) }
+    look(Clock.monotonic())
+    noteLimited(.max)
   }
+}
+
+/// What the thread is told while it runs.
+enum DatagramOrder: Sendable {
+  case add(Handover<DatagramSocket>)
+  /// A source's sockets belong to another from now on, or to the same one with other settings.
+  case hand(from: UInt32, to: Source, SourceCounters)
+  case remove(source: UInt32)
 }

@@ -28,8 +28,22 @@ public enum Limits {
   /// How often drop counters are read while nothing comes, nanoseconds.
   public static let idleCheck: Int64 = 1_000_000_000
 
+  /// How often the queues of datagram sockets are looked at while datagrams keep coming, nanoseconds.
+  public static let queueLook: Int64 = 100_000_000
+
+  /// TLS handshakes that may go on at a time: each takes some 50 KB until it is complete. When there are as many,
+  /// the oldest gives way to the next, for one that is meant takes no more than a few round trips.
+  public static let handshakes = 1000
+
   /// How long a client may take for the TLS handshake, nanoseconds.
   public static let handshake: Int64 = 10_000_000_000
+
+  /// Shortest time that a connection is not read because its peer has sent more than its rate, nanoseconds: so
+  /// the list of those that wait is gone through a hundred times a second at most.
+  public static let shortestPause: Int64 = 10_000_000
+
+  /// Shortest time between two looks for silent connections, nanoseconds.
+  public static let shortestIdleCheck: Int64 = 10_000_000
 
   /// Connections of one source, unless it says otherwise.
   public static let connections = 10_000
@@ -43,6 +57,11 @@ public enum Limits {
 
   /// How long stopping may take to read what the kernel still holds, nanoseconds.
   public static let drain: Int64 = 5_000_000_000
+
+  /// How long stopping waits for the senders of streams to end their connections, nanoseconds; and for the next
+  /// bytes of one that has not. A restart is over before UDP sockets have overflowed.
+  public static let farewell: Int64 = 1_000_000_000
+  public static let farewellQuiet: Int64 = 100_000_000
 
   /// Notices a second.
   public static let notices = 10

@@ -10,23 +10,30 @@ import TLS
 ///     intake-accept     accepts TCP and TLS connections, shakes hands
 ///     intake-stream-N   read established connections
 ///
-/// Life: `bind` each source, `start`, `stop`, `join`; `stop` and `join` in any number and from any thread.
+/// Life: `bind` each source, `start`, `stop`, `join`; `stop` and `join` in any number and from any thread. In
+/// between sources come and go: see `Listeners+Changes.swift`.
 public final class Listeners: Sendable {
-  private struct State {
-    var datagrams: [Handover<DatagramSocket>] = []
-    var streams: [Handover<StreamListener>] = []
-    var addresses: [String: SocketAddress] = [:]
+  struct State {
+    /// Bound, and not yet given to a thread.
+    var datagrams: [(source: UInt32, socket: Handover<DatagramSocket>)] = []
+    var streams: [StreamListener] = []
+    var addresses: [(source: Source, address: SocketAddress)] = []
+    var counters: [UInt32: SourceCounters] = [:]
     var threads: [Thread] = []
     var inboxes: [StreamInbox] = []
     var acceptor: Thread?
     var started = false
+    /// Of the threads that run.
+    var datagramMail: Mailbox<DatagramOrder>?
+    var acceptorMail: Mailbox<AcceptorOrder>?
   }
 
   private let queue: SlabQueue
   private let losses: LossLedger
   private let streamThreads: Int
   private let notice: @Sendable (IntakeNotice) -> Void
-  private let state = Mutex(State())
+  private let inherited: InheritedSockets
+  let state = Mutex(State())
   private let stopRequested = Atomic(false)
   /// The receiving threads stop after the accepting one, whose last connections they get.
   private let stopReceiving = Atomic(false)
@@ -37,29 +44,32 @@ public final class Listeners: Sendable {
   ///   - losses: where losses are noted, exactly.
   ///   - streamThreads: how many threads read TCP and TLS connections. One is enough for 5 million short
   ///     messages a second, or 2 million in TLS.
+  ///   - inherited: sockets that are open already; what is not among them is opened.
   ///   - notice: gets what is worth a line in the daemon's log, on the thread concerned; should not block.
   public init(
-    queue: SlabQueue, losses: LossLedger, streamThreads: Int = 1,
+    queue: SlabQueue, losses: LossLedger, streamThreads: Int = 1, inherited: InheritedSockets = .ofProcess,
     notice: @escaping @Sendable (IntakeNotice) -> Void = { _ in }
   ) throws(SystemError) {
     precondition(streamThreads > 0)
     self.queue = queue
     self.losses = losses
     self.streamThreads = streamThreads
+    self.inherited = inherited
     self.notice = notice
     stopFlag = try EventFlag()
   }
 
   // MARK: Binding
 
-  /// Opens a source's sockets. Senders can connect from now on; nothing is read before `start`. Returns what
-  /// counts its messages. Traps when already started.
+  /// Opens a source's sockets. Senders can connect from now on; nothing is read before `start`, or, where that
+  /// has been, `admit`. Returns what counts its messages.
   public func bind(_ source: Source) throws(ListenError) -> SourceCounters {
     precondition(Syslog.Limits.messageBytesAllowed.contains(source.messageLimit))
     // An empty slab must hold the longest carried frame and a read behind it, and the longest datagram.
     precondition(
       max(source.messageLimit + Limits.smallestRead, 65_536) + 2 * Envelope.mostBytes <= queue.byteCapacity)
     let counters = SourceCounters()
+    state.withLock { $0.counters[source.id] = counters }
     do throws(SystemError) {
       switch source.endpoint {
       case .udp(let address, let sockets): try bindUDP(source, address, sockets, counters)
@@ -68,6 +78,7 @@ public final class Listeners: Sendable {
       case .tls(let address, let context): try bindStream(source, address, context, counters)
       }
     } catch {
+      discard(source.id)
       throw ListenError(source: source.name, url: source.url, cause: error)
     }
     return counters
@@ -79,7 +90,10 @@ public final class Listeners: Sendable {
     precondition(sockets > 0)
     var address = address
     for index in 0..<sockets {
-      let socket = try Socket(.datagram, boundTo: address, reusePort: sockets > 1)
+      let socket = try inherited.socket(.datagram, at: address, named: source.name, number: index) {
+        [address] () throws(SystemError) in
+        try Socket(.datagram, boundTo: address, reusePort: sockets > 1)
+      }
       // The kernel chose a port for 0: the others share it.
       if index == 0, let bound = socket.localAddress() { address = bound }
       let buffer = socket.setReceiveBuffer(source.receiveBuffer)
@@ -87,11 +101,14 @@ public final class Listeners: Sendable {
       if index == 0 && buffer < source.receiveBuffer {
         let text =
           "receive buffer of \(buffer) bytes instead of \(source.receiveBuffer): "
-          + "raise net.core.rmem_max, or give the daemon CAP_NET_ADMIN, or bursts will be lost"
+          + (socket.isInherited ? "set ReceiveBuffer= in its socket unit" : "raise net.core.rmem_max")
+          + ", or give the daemon CAP_NET_ADMIN, or bursts will be lost"
         notice(IntakeNotice(source: source.name, peer: nil, text: text))
       }
       try socket.enableReceiveTimesAndDropCounts()
-      add(DatagramSocket(socket, source: source.id, transport: .udp, counters: counters, file: nil))
+      add(
+        DatagramSocket(
+          socket, source: source.id, transport: .udp, counters: counters, file: nil, rate: source.rate))
     }
     note(source, address)
   }
@@ -100,7 +117,9 @@ public final class Listeners: Sendable {
     _ source: Source, _ path: String, _ mode: UInt32, _ counters: SourceCounters
   ) throws(SystemError) {
     var file: SocketFile?
-    let socket = try SocketFile.bind(path, mode: mode, file: &file)
+    let socket = try inherited.socket(.datagram, at: .unix(path: path), named: source.name) {
+      () throws(SystemError) in try SocketFile.bind(path, mode: mode, file: &file)
+    }
     socket.setReceiveBuffer(source.receiveBuffer)
     try socket.enableReceiveTimesAndDropCounts()
     try socket.enableCredentials()
@@ -111,31 +130,36 @@ public final class Listeners: Sendable {
   private func bindStream(
     _ source: Source, _ address: SocketAddress, _ tls: TLSServerContext?, _ counters: SourceCounters
   ) throws(SystemError) {
-    let socket = try Socket(.stream, boundTo: address)
+    let socket = try inherited.socket(.stream, at: address, named: source.name) {
+      () throws(SystemError) in try Socket(.stream, boundTo: address)
+    }
     try socket.listen()
     note(source, socket.localAddress() ?? address)
-    let listener = Handover(
-      StreamListener(socket: socket, source: StreamSource(source, tls: tls, counters: counters)))
-    state.withLock { state in
-      precondition(!state.started)
-      state.streams.append(listener)
-    }
+    let listener = StreamListener(
+      socket: StreamListener.Listening(socket), source: StreamSource(source, tls: tls, counters: counters))
+    state.withLock { $0.streams.append(listener) }
   }
 
   private func add(_ socket: consuming DatagramSocket) {
+    let source = socket.source
     let socket = Handover(socket)
-    state.withLock { state in
-      precondition(!state.started)
-      state.datagrams.append(socket)
-    }
+    state.withLock { $0.datagrams.append((source, socket)) }
   }
 
   private func note(_ source: Source, _ address: SocketAddress) {
-    state.withLock { $0.addresses[source.name] = address }
+    state.withLock { $0.addresses.append((source, address)) }
   }
 
-  /// Where a source is bound: tells the port that the kernel chose for port 0.
-  public func address(of name: String) -> SocketAddress? { state.withLock { $0.addresses[name] } }
+  /// Where a source is bound: tells the port that the kernel chose for port 0. Of two with one name, one of
+  /// which takes the other's place, the newer.
+  public func address(of name: String) -> SocketAddress? {
+    state.withLock { state in state.addresses.last { $0.source.name == name }?.address }
+  }
+
+  /// Where the source with this number is bound.
+  public func address(of source: UInt32) -> SocketAddress? {
+    state.withLock { state in state.addresses.first { $0.source.id == source }?.address }
+  }
 
   // MARK: Running
 
@@ -149,39 +173,47 @@ public final class Listeners: Sendable {
     }
   }
 
-  private func startDatagrams(_ state: inout State) throws(SystemError) {
+  func startDatagrams(_ state: inout State) throws(SystemError) {
     let bindings = state.datagrams
+    let mailbox = try Mailbox<DatagramOrder>()
     state.datagrams = []
-    let sockets = HeapArray(count: bindings.count) { bindings[$0].take() }
+    let sockets = HeapArray(count: bindings.count) { bindings[$0].socket.take() }
     let receiver = Handover(
-      try DatagramReceiver(queue: queue, losses: losses, sockets: sockets, stop: stopFlag))
+      try DatagramReceiver(
+        queue: queue, losses: losses, sockets: sockets, mailbox: mailbox, stop: stopFlag))
     state.threads.append(
       try Thread(name: "intake-dgram") { [self] in
         var receiver = receiver.take()
         receiver.run(stopRequested)
+        mailbox.close()
       })
+    state.datagramMail = mailbox
   }
 
-  private func startStreams(_ state: inout State) throws(SystemError) {
-    for number in 0..<streamThreads {
+  func startStreams(_ state: inout State) throws(SystemError) {
+    let mailbox = try Mailbox<AcceptorOrder>()
+    for number in state.inboxes.count..<streamThreads {
       let inbox = try StreamInbox()
-      let receiver = Handover(try StreamReceiver(inbox: inbox, queue: queue))
-      state.inboxes.append(inbox)
+      let receiver = Handover(try StreamReceiver(inbox: inbox, queue: queue, losses: losses))
       state.threads.append(
         try Thread(name: "intake-stream-\(number)") { [self] in
           var receiver = receiver.take()
           receiver.run(stopReceiving)
+          inbox.mailbox.close()
         })
+      state.inboxes.append(inbox)
     }
-    let bindings = state.streams
-    state.streams = []
-    let listeners = HeapArray(count: bindings.count) { bindings[$0].take() }
     let acceptor = Handover(
-      try StreamAcceptor(listeners: listeners, inboxes: state.inboxes, stop: stopFlag, notice: notice))
+      try StreamAcceptor(
+        listeners: state.streams, inboxes: state.inboxes, losses: losses, mailbox: mailbox, stop: stopFlag,
+        notice: notice))
     state.acceptor = try Thread(name: "intake-accept") { [self] in
       var acceptor = acceptor.take()
       acceptor.run(stopRequested)
+      mailbox.close()
     }
+    state.streams = []
+    state.acceptorMail = mailbox
   }
 
   /// Tells all threads to stop: nothing new is let in, what the kernel holds already is read (for at most
@@ -205,7 +237,7 @@ public final class Listeners: Sendable {
 }
 
 /// Holds a value that cannot be copied for the one who takes it.
-private final class Handover<Value: ~Copyable & Sendable>: Sendable {
+final class Handover<Value: ~Copyable & Sendable>: Sendable {
   private let list: Mutex<Optional<Value>>
 
   init(_ value: consuming Value) { list = Mutex(Optional(value)) }

@@ -70,9 +70,12 @@ public struct SlabBatch: ~Copyable, Sendable {
 
   /// What `assign` returned for it.
   public let ticket: UInt64
+  /// When its first message was received (`Clock.monotonic()`).
+  public let since: Int64
 
   init(_ slabs: consuming SlabList, messageCount: Int, messageBytes: Int, ticket: UInt64) {
     self.ticket = ticket
+    since = slabs.count > 0 ? slabs[0].firstFilled : 0
     self.slabs = slabs
     self.messageCount = messageCount
     self.messageBytes = messageBytes

@@ -109,6 +109,14 @@ public final class SlabQueue: Sendable {
     }
   }
 
+  /// Messages submitted and not yet handed out, and when the first of them was received
+  /// (`Clock.monotonic()`; nil when there is none).
+  public var backlog: (messages: Int, since: Int64?) {
+    lock.withLock {
+      unsafe (state.queuedMessages, state.queued.count > 0 ? state.queued[0].firstFilled : nil)
+    }
+  }
+
   // MARK: Filling
 
   /// An empty slab. Waits while there is none for this use: for ever, or until `deadline`
@@ -168,6 +176,11 @@ public final class SlabQueue: Sendable {
     {
       slabSubmitted.signal()
     }
+  }
+
+  /// Has `body` called with the number of messages that are queued, while the queue is locked, as `submit` does.
+  public func withQueued(_ body: (_ messages: Int) -> Void) {
+    lock.withLock { body(unsafe state.queuedMessages) }
   }
 
   private func wakeFillers() {
@@ -258,13 +271,16 @@ public final class SlabQueue: Sendable {
   }
 
   /// Has everything queued handed out at once from now on, however little it is: at the end, when more is not
-  /// to come.
+  /// to come, or until `relax`.
   public func hurry() {
     lock.lock()
     defer { lock.unlock() }
     unsafe state.hurries = true
     slabSubmitted.broadcast()
   }
+
+  /// Ends the hurry.
+  public func relax() { lock.withLock { unsafe state.hurries = false } }
 
   /// Ends the filling: `take` returns nil from now on, and `nextBatch` hands out what is queued at once, then
   /// nil. Slabs that are being filled can still be submitted until the last `nextBatch` has returned nil:

@@ -14,6 +14,29 @@ public struct Source: Sendable {
     case unixDatagram(path: String, mode: UInt32 = 0o666)
   }
 
+  /// Whether what is bound for this source can go on for `other`: the same kind of socket at the same address.
+  /// A port that the kernel chooses is the same only for the same source.
+  public func sharesSocket(with other: Source) -> Bool {
+    switch (endpoint, other.endpoint) {
+    case (.udp(let address, let sockets), .udp(let otherAddress, let otherSockets)):
+      address == otherAddress && sockets == otherSockets && (!address.isOfAnyPort || name == other.name)
+    case (.tcp(let address), .tcp(let otherAddress)), (.tcp(let address), .tls(let otherAddress, _)),
+      (.tls(let address, _), .tcp(let otherAddress)), (.tls(let address, _), .tls(let otherAddress, _)):
+      address == otherAddress && (!address.isOfAnyPort || name == other.name)
+    case (.unixDatagram(let path, let mode), .unixDatagram(let otherPath, let otherMode)):
+      path == otherPath && mode == otherMode
+    default: false
+    }
+  }
+
+  /// Whether connections are framed and deciphered in the same way as those of `other`.
+  public func hasKind(of other: Source) -> Bool {
+    switch (endpoint, other.endpoint) {
+    case (.udp, .udp), (.tcp, .tcp), (.tls, .tls), (.unixDatagram, .unixDatagram): true
+    default: false
+    }
+  }
+
   /// The number its messages carry. Not 0, which is Stele itself.
   public var id: UInt32
   public var name: String
@@ -31,11 +54,26 @@ public struct Source: Sendable {
   public var handshakeTimeout = Limits.handshake
   /// Connections at a time; more are closed at once.
   public var connectionLimit = Limits.connections
+  /// Connections of one peer at a time; nil: as many as the source may have. To this and the rate, an IPv6
+  /// network of 64 bits is one peer.
+  public var connectionsPerPeer: Int?
+  /// A connection on which nothing comes for so long is ended, nanoseconds; nil: never.
+  public var idleTimeout: Int64?
+  /// Messages of one peer; nil: as many as come. Streams are read more slowly, datagrams above it are dropped
+  /// and counted.
+  public var rate: RateLimit?
+  /// Who may come to a TLS source; nil: everybody whose certificate is valid.
+  public var clients: ClientList?
 
   public init(id: UInt32, name: String, endpoint: Endpoint) {
     self.id = id
     self.name = name
     self.endpoint = endpoint
+  }
+
+  /// What its connections share; nil for all but TLS sources.
+  public var tls: TLSServerContext? {
+    if case .tls(_, let context) = endpoint { context } else { nil }
   }
 
   /// The endpoint as configurations write it: `udp://0.0.0.0:514`.
@@ -49,6 +87,11 @@ public struct Source: Sendable {
   }
 }
 
+extension SocketAddress {
+  /// The kernel chooses the port.
+  fileprivate var isOfAnyPort: Bool { if case .ip(_, 0) = self { true } else { false } }
+}
+
 /// Why a source cannot be listened to.
 public struct ListenError: Error, Equatable, Sendable, CustomStringConvertible {
   /// The source's name.
@@ -59,7 +102,7 @@ public struct ListenError: Error, Equatable, Sendable, CustomStringConvertible {
   public var description: String {
     let text = "source \(source): cannot listen on \(url): \(cause.errno)"
     return switch cause.errno {
-    case .addressInUse: text + "; another process, or another source, has it"
+    case .addressInUse: text + "; another process, or another source, has it" + Self.inherited
     case .accessDenied, .notPermitted:
       url.hasPrefix("unix:")
         ? text + "; this user may not write to the directory"
@@ -69,5 +112,13 @@ public struct ListenError: Error, Equatable, Sendable, CustomStringConvertible {
     case .exists: text + "; a file that is not a socket is there"
     default: text + " (\(cause.operation))"
     }
+  }
+
+  /// The service manager has opened a socket, and the source spells its address otherwise.
+  private static var inherited: String {
+    let sockets = InheritedSockets.ofProcess.unclaimed
+    if sockets.isEmpty { return "" }
+    return
+      "; systemd has opened the \(sockets.joined(separator: ", the ")): listen: must name the same address"
   }
 }

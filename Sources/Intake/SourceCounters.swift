@@ -1,3 +1,4 @@
+import Platform
 import Synchronization
 
 /// What one source has received and lost since the start. Written by the receiving threads, a batch at a
@@ -12,6 +13,10 @@ public final class SourceCounters: Sendable {
   let connectionsRefused = Atomic<UInt64>(0)
   let connectionsOpen = Atomic<Int>(0)
   let tlsFailures = Atomic<UInt64>(0)
+  let connectionsIdle = Atomic<UInt64>(0)
+  let rateLimited = Atomic<UInt64>(0)
+  let foreign = Atomic<UInt64>(0)
+  let receiveQueue = ReceiveQueueGauge()
 
   public init() {}
 
@@ -28,11 +33,23 @@ public final class SourceCounters: Sendable {
     /// Messages stored in pieces (one for each piece), and datagrams that were cut.
     public var overlong: UInt64 = 0
     public var connectionsAccepted: UInt64 = 0
-    /// Connections closed at once because the source had too many.
+    /// Connections closed at once: the source, or the peer, had too many, or its certificate is not among the
+    /// source's clients.
     public var connectionsRefused: UInt64 = 0
     public var connectionsOpen: Int = 0
     /// Handshakes that failed or took too long, and connections that broke TLS later.
     public var tlsFailures: UInt64 = 0
+    /// Connections ended because nothing came on them for too long.
+    public var connectionsIdle: UInt64 = 0
+    /// Datagrams dropped because their peer sent more than its rate: each is in a `LossEvent` too.
+    public var rateLimited: UInt64 = 0
+    /// Messages that name a host for which their client's certificate may not speak. All are stored.
+    public var foreign: UInt64 = 0
+    /// Bytes of kernel memory that the receive queue of a UDP socket had in use when it was last looked at, the
+    /// most ever seen, and how many may be. Of several sockets, each of the one where it is the most.
+    public var receiveQueueBytes = 0
+    public var receiveQueueHighest = 0
+    public var receiveQueueLimit = 0
 
     public init() {}
   }
@@ -48,7 +65,32 @@ public final class SourceCounters: Sendable {
     reading.connectionsRefused = connectionsRefused.load(ordering: .relaxed)
     reading.connectionsOpen = connectionsOpen.load(ordering: .relaxed)
     reading.tlsFailures = tlsFailures.load(ordering: .relaxed)
+    reading.connectionsIdle = connectionsIdle.load(ordering: .relaxed)
+    reading.rateLimited = rateLimited.load(ordering: .relaxed)
+    reading.foreign = foreign.load(ordering: .relaxed)
+    reading.receiveQueueBytes = receiveQueue.bytes.load(ordering: .relaxed)
+    reading.receiveQueueHighest = receiveQueue.highest.load(ordering: .relaxed)
+    reading.receiveQueueLimit = receiveQueue.limit.load(ordering: .relaxed)
     return reading
+  }
+}
+
+/// How full the kernel's receive queues of one source are. Written by one thread, now and then.
+final class ReceiveQueueGauge: Sendable {
+  let bytes = Atomic<Int>(0)
+  let highest = Atomic<Int>(0)
+  let limit = Atomic<Int>(0)
+
+  /// Begins another look at all sockets.
+  func begin() { bytes.store(0, ordering: .relaxed) }
+
+  /// Notes one socket. One that has dropped something was full, whatever it holds now.
+  func note(_ queue: Socket.ReceiveQueue, hasDropped: Bool) {
+    let most = max(bytes.load(ordering: .relaxed), Int(queue.bytes))
+    bytes.store(most, ordering: .relaxed)
+    let peak = hasDropped ? max(most, Int(queue.limit)) : most
+    highest.store(max(highest.load(ordering: .relaxed), peak), ordering: .relaxed)
+    limit.store(max(limit.load(ordering: .relaxed), Int(queue.limit)), ordering: .relaxed)
   }
 }
 

@@ -1,4 +1,5 @@
 import Bytes
+import Events
 import Platform
 import Synchronization
 import TLS
@@ -7,8 +8,11 @@ import TLS
 /// that come back at once does not keep messages waiting. An established connection goes to a receiving
 /// thread and stays there.
 struct StreamAcceptor: ~Copyable {
-  private let listeners: HeapArray<StreamListener>
+  /// By token: at least 2, and below all connections'.
+  private var listeners: [UInt64: StreamListener] = [:]
+  private var lastToken: UInt64 = 1
   private let inboxes: [StreamInbox]
+  private let losses: LossLedger
   private var notices: NoticeLimiter
   private let poll: EventPoll
   private var tokens = HeapArray<UInt64>(count: 256) { _ in 0 }
@@ -18,27 +22,43 @@ struct StreamAcceptor: ~Copyable {
   private var accepted: UInt64 = 0
   private var nextCheck: Int64 = 0
   /// How often unfinished handshakes are looked at.
-  private let checkInterval: Int64
+  private var checkInterval: Int64 = 0
+  private let mailbox: Mailbox<AcceptorOrder>
 
   init(
-    listeners: consuming HeapArray<StreamListener>, inboxes: [StreamInbox], stop: borrowing EventFlag,
+    listeners: [StreamListener], inboxes: [StreamInbox], losses: LossLedger,
+    mailbox: Mailbox<AcceptorOrder>, stop: borrowing EventFlag,
     notice: @escaping @Sendable (IntakeNotice) -> Void
   ) throws(SystemError) {
     precondition(!inboxes.isEmpty)
     let poll = try EventPoll()
     try poll.add(stop.descriptor, token: 0)
-    var timeout = Limits.handshake
-    for index in 0..<listeners.count {
-      timeout = min(timeout, listeners[index].source.handshakeTimeout)
-      try poll.add(listeners[index].socket.descriptor, token: UInt64(index + 1))
+    try poll.add(mailbox.flag.descriptor, token: 1)
+    var tokens: [UInt64: StreamListener] = [:]
+    for (token, listener) in zip(UInt64(2)..., listeners) {
+      try poll.add(listener.socket.socket.descriptor, token: token)
+      tokens[token] = listener
     }
     let received = try PageRegion(count: 65_536)
-    checkInterval = timeout / 10
     self.poll = poll
     self.received = received
-    self.listeners = listeners
     self.inboxes = inboxes
+    self.losses = losses
+    self.mailbox = mailbox
     notices = NoticeLimiter(notice)
+    self.listeners = tokens
+    lastToken += UInt64(listeners.count)
+    setCheckInterval()
+  }
+
+  private mutating func add(_ listener: StreamListener) throws(SystemError) {
+    lastToken += 1
+    try poll.add(listener.socket.socket.descriptor, token: lastToken)
+    listeners[lastToken] = listener
+  }
+
+  private mutating func setCheckInterval() {
+    checkInterval = (listeners.values.map(\.source.handshakeTimeout).min() ?? Limits.handshake) / 10
   }
 
   /// Accepts until `stopping`. Handshakes that are not complete then are given up.
@@ -49,9 +69,10 @@ struct StreamAcceptor: ~Copyable {
       if stopping.load(ordering: .acquiring) { break }
       for index in 0..<count {
         let token = tokens[index]
-        if token == 0 { continue }
-        if token <= UInt64(listeners.count) {
-          accept(Int(token) - 1)
+        if token == 1 {
+          carryOutOrders()
+        } else if let listener = listeners[token] {
+          accept(listener)
         } else if let connection = handshaking[token] {
           advance(connection, token)
         }
@@ -60,25 +81,76 @@ struct StreamAcceptor: ~Copyable {
     }
   }
 
-  private mutating func accept(_ index: Int) {
+  /// Whether more connections may be waiting.
+  @discardableResult private mutating func accept(_ listener: StreamListener) -> Bool {
     for _ in 0..<Limits.acceptRun {
       do throws(SystemError) {
-        guard let socket = try listeners[index].socket.accept() else { return }
-        admit(socket, listeners[index].source)
+        guard let socket = try listener.socket.socket.accept() else { return false }
+        admit(socket, listener.source)
       } catch {
         // Out of descriptors or memory: the connections stay in the kernel's queue until some are free.
-        give(listeners[index].source, nil, "\(error)")
+        give(listener.source, nil, "\(error)")
         Clock.sleep(nanoseconds: 100_000_000)
-        return
+        return false
       }
+    }
+    return true
+  }
+
+  // MARK: Orders
+
+  private mutating func carryOutOrders() {
+    let mailbox = mailbox
+    mailbox.serve { order in
+      switch order {
+      case .add(let listener):
+        do throws(SystemError) { try add(listener) } catch { give(listener.source, nil, "\(error)") }
+      case .hand(let old, let source): hand(old, to: source)
+      case .remove(let source): remove(source)
+      }
+      setCheckInterval()
     }
   }
 
+  /// New connections of `old` belong to `source`, which may be the same with other settings.
+  private mutating func hand(_ old: UInt32, to source: StreamSource) {
+    for token in Array(listeners.keys) where listeners[token]?.source.id == old {
+      if source.id != old, let listener = listeners[token] { accept(listener) }
+      if let old = listeners[token]?.source { listeners[token]?.source = source.counting(with: old) }
+    }
+    if source.id != old { endHandshakes(of: old) }
+  }
+
+  /// Who has connected by now is let in, and then nobody any more.
+  private mutating func remove(_ source: UInt32) {
+    let deadline = Clock.monotonic() + Limits.drain
+    for (token, listener) in listeners where listener.source.id == source {
+      while accept(listener), Clock.monotonic() < deadline {}
+      listeners[token] = nil
+      try? poll.remove(listener.socket.socket.descriptor)
+    }
+    endHandshakes(of: source)
+  }
+
+  private mutating func endHandshakes(of source: UInt32) {
+    for token in handshaking.tokens {
+      guard let connection = handshaking[token], connection.source.id == source else { continue }
+      fail(connection, token, "the source is no more")
+    }
+  }
+
+  // MARK: Connections
+
   private mutating func admit(_ socket: consuming Socket, _ source: StreamSource) {
+    let peer = socket.peerAddress()
     let open = source.counters.connectionsOpen.load(ordering: .relaxed)
     if open >= source.connectionLimit {
-      source.counters.connectionsRefused.add(1)
-      give(source, socket.peerAddress(), "connection refused: \(open) are open, which is the limit")
+      refuse(source, peer, .connectionLimit, "connection refused: \(open) are open, which is the limit")
+      return
+    }
+    if let peers = source.peers, let limited = peer?.limitedPeer, !peers.admit(limited) {
+      let text = "connection refused: \(peers.limit) of this peer are open, which is its limit"
+      refuse(source, peer, .connectionLimit, text)
       return
     }
     socket.enableKeepAlive()
@@ -89,6 +161,7 @@ struct StreamAcceptor: ~Copyable {
         hand(connection)
         return
       }
+      if handshaking.count >= Limits.handshakes { endOldestHandshake() }
       let token = handshaking.add(connection)
       do throws(SystemError) {
         try poll.add(connection.socket.descriptor, token: token)
@@ -96,9 +169,22 @@ struct StreamAcceptor: ~Copyable {
         fail(connection, token, "\(error)")
       }
     } catch {
+      if let limited = peer?.limitedPeer { source.peers?.release(limited) }
       source.counters.tlsFailures.add(1)
       give(source, nil, "\(error)")
     }
+  }
+
+  /// Accounts for a connection that is closed because it may not come.
+  private mutating func refuse(
+    _ source: StreamSource, _ peer: SocketAddress?, _ layer: LossLayer, _ text: String
+  ) {
+    source.counters.connectionsRefused.add(1)
+    let now = Clock.realtime()
+    losses.note(
+      LossEvent(
+        source: source.id, layer: layer, count: 1, from: now, to: now, peer: peer, unit: .connections))
+    give(source, peer, text)
   }
 
   private mutating func give(_ source: StreamSource, _ peer: SocketAddress?, _ text: String) {
@@ -128,11 +214,16 @@ struct StreamAcceptor: ~Copyable {
           return
         }
       }
+      if isComplete, let reason = connection.identify() {
+        refuse(connection.source, connection.peer, .refused, reason)
+        _ = handshaking.remove(token)
+        connection.end()
+        return
+      }
       let isFlushed = try connection.flush()
       if isComplete {
         try poll.remove(connection.socket.descriptor)
         _ = handshaking.remove(token)
-        connection.identify()
         hand(connection)
       } else {
         try poll.change(connection.socket.descriptor, token: token, writable: !isFlushed)
@@ -149,6 +240,15 @@ struct StreamAcceptor: ~Copyable {
     connection.end()
   }
 
+  private mutating func endOldestHandshake() {
+    let numbered = handshaking.tokens.compactMap { token in
+      handshaking[token].map { (token: token, number: $0.number) }
+    }
+    guard let token = numbered.min(by: { $0.number < $1.number })?.token, let connection = handshaking[token]
+    else { return }
+    fail(connection, token, "the TLS handshake gave way to newer ones: \(Limits.handshakes) were going on")
+  }
+
   private mutating func endLateHandshakes() {
     let now = Clock.monotonic()
     if handshaking.count == 0 || now < nextCheck { return }
@@ -162,7 +262,20 @@ struct StreamAcceptor: ~Copyable {
 }
 
 /// A listening socket and what its connections belong to.
-struct StreamListener: ~Copyable {
-  let socket: Socket
-  let source: StreamSource
+struct StreamListener: Sendable {
+  /// Closed with the last one who has it.
+  final class Listening: Sendable {
+    let socket: Socket
+    init(_ socket: consuming Socket) { self.socket = socket }
+  }
+
+  let socket: Listening
+  var source: StreamSource
+}
+
+/// What the thread is told while it runs.
+enum AcceptorOrder: Sendable {
+  case add(StreamListener)
+  case hand(from: UInt32, to: StreamSource)
+  case remove(source: UInt32)
 }

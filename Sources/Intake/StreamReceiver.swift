@@ -1,4 +1,5 @@
 import Bytes
+import Events
 import Platform
 import Synchronization
 import Syslog
@@ -12,6 +13,7 @@ import TLS
 /// slab, nothing is read, the kernel's buffers fill, and the senders wait.
 struct StreamReceiver: ~Copyable {
   private let inbox: StreamInbox
+  private let losses: LossLedger
   private var writer: SlabWriter
   private var connections = ConnectionTable()
   private var tokens = HeapArray<UInt64>(count: 256) { _ in 0 }
@@ -24,9 +26,18 @@ struct StreamReceiver: ~Copyable {
   /// Bytes that the last `read` took from the kernel, and all since the thread last waited.
   private var lastRead = 0
   private var turnRead = 0
+  /// When the last wait ended.
+  private var now = Clock.monotonic()
+  /// Who is to be read again, and when; and the first of these times.
+  private var paused: [(token: UInt64, until: Int64)] = []
+  private var nextResume = Int64.max
+  /// How often silent connections are looked for; nil until there is one that may not be silent.
+  private var idleInterval: Int64?
+  private var nextIdleCheck = Int64.max
 
-  init(inbox: StreamInbox, queue: SlabQueue) throws(SystemError) {
+  init(inbox: StreamInbox, queue: SlabQueue, losses: LossLedger) throws(SystemError) {
     records = try PageRegion(count: Limits.readBytes)
+    self.losses = losses
     self.inbox = inbox
     writer = SlabWriter(queue, .streams)
   }
@@ -37,13 +48,19 @@ struct StreamReceiver: ~Copyable {
     var wait: Int64? = nil
     while !stopping.load(ordering: .acquiring) {
       let count = (try? inbox.poll.wait(into: &tokens, timeout: wait ?? -1)) ?? 0
+      now = Clock.monotonic()
       turnRead = 0
       for index in 0..<count where !serve(tokens[index]) { return }
       // Little came, so let more come before looking again: who writes single messages would otherwise wake
       // this thread for each. A connection that sends much fills more than this by itself and is read without
       // a pause.
       if turnRead > 0 && turnRead < Limits.smallTurn { Clock.sleep(nanoseconds: Limits.nap) }
-      wait = writer.submitIfDue(now: Clock.monotonic())
+      now = Clock.monotonic()
+      if now >= nextResume { resume() }
+      if now >= nextIdleCheck, !endSilent() { return }
+      let due = writer.submitIfDue(now: now)
+      let next = min(nextResume, nextIdleCheck)
+      wait = next == .max ? due : min(due ?? .max, max(0, next - now))
     }
     drain()
     writer.submit()
@@ -55,7 +72,13 @@ struct StreamReceiver: ~Copyable {
       for connection in inbox.take() { add(connection) }
       return true
     }
+    if token == StreamInbox.mailboxToken {
+      let inbox = inbox
+      inbox.mailbox.serve { end($0) }
+      return true
+    }
     guard let connection = connections[token] else { return true }
+    if connection.source.rates != nil, pauses(connection, token) { return true }
     let outcome = read(connection)
     if outcome == .ended { remove(token) }
     return outcome != .queueClosed
@@ -68,6 +91,10 @@ struct StreamReceiver: ~Copyable {
     } catch {
       remove(token)
       return
+    }
+    if let timeout = connection.source.idleTimeout {
+      idleInterval = min(idleInterval ?? .max, max(timeout / 4, Limits.shortestIdleCheck))
+      nextIdleCheck = min(nextIdleCheck, now + (idleInterval ?? 0))
     }
     // The handshake may have read messages already, and then nothing more need come to wake this thread.
     if connection.isTLS, read(connection) == .ended { remove(token) }
@@ -86,6 +113,7 @@ struct StreamReceiver: ~Copyable {
     lastRead = 0
     let outcome = connection.isTLS ? readTLS(connection) : readPlain(connection)
     turnRead += lastRead
+    if lastRead > 0 { connection.lastHeard = now }
     if outcome == .ended && !finish(connection) { return .queueClosed }
     return outcome
   }
@@ -177,7 +205,7 @@ struct StreamReceiver: ~Copyable {
   /// the bytes that the connection carries. False once the queue is closed.
   private mutating func cut(_ connection: Connection, _ count: Int, _ envelope: UInt32) -> Bool {
     let time = Clock.realtime()
-    var cutter = Cutter(connection.source.id, time: time, envelope: envelope)
+    var cutter = Cutter(connection.source.id, time: time, envelope: envelope, connection.hosts)
     // A copy: an object's properties cost a check each time.
     var scanner = connection.scanner
     let carriedBefore = connection.carry.count
@@ -215,6 +243,7 @@ struct StreamReceiver: ~Copyable {
     connection.scanner = scanner
     if carried > Limits.carriedBytes { split(connection, &cutter) }
     cutter.count(connection.source.counters)
+    connection.charge(cutter.messages, now: now)
     return true
   }
 
@@ -246,7 +275,8 @@ struct StreamReceiver: ~Copyable {
   /// Stores what there is of an unfinished frame, at the end of a stream. False once the queue is closed.
   private mutating func finish(_ connection: Connection) -> Bool {
     guard let envelope = prepare(connection) else { return false }
-    var cutter = Cutter(connection.source.id, time: Clock.realtime(), envelope: envelope)
+    var cutter = Cutter(
+      connection.source.id, time: Clock.realtime(), envelope: envelope, connection.hosts)
     let count = connection.carry.count
     writer.slab.place(connection.carry.view)
     var start = 0
@@ -263,27 +293,97 @@ struct StreamReceiver: ~Copyable {
     connection.carry(ByteView())
     carried -= count
     cutter.count(connection.source.counters)
+    losses.note(cutter.loss(of: connection.peer))
     return true
   }
 
-  /// Reads what had arrived when the thread was told to stop. Who goes on sending is not waited for.
-  private mutating func drain() {
-    for connection in inbox.take() { add(connection) }
-    let deadline = Clock.monotonic() + Limits.drain
-    for token in connections.tokens {
+  // MARK: Limits
+
+  /// Stops reading a connection whose peer has sent more than its rate, until it has waited for that. The kernel's
+  /// buffer fills, and the peer waits.
+  private mutating func pauses(_ connection: Connection, _ token: UInt64) -> Bool {
+    let delay = connection.delay(now: now)
+    if delay == 0 { return false }
+    guard (try? inbox.poll.remove(connection.socket.descriptor)) != nil else { return false }
+    connection.isPaused = true
+    let until = now + max(delay, Limits.shortestPause)
+    paused.append((token, until))
+    nextResume = min(nextResume, until)
+    return true
+  }
+
+  /// Goes on with those who have waited long enough.
+  private mutating func resume() {
+    let due = paused.filter { $0.until <= now }
+    paused.removeAll { $0.until <= now }
+    nextResume = paused.map(\.until).min() ?? .max
+    for (token, _) in due {
       guard let connection = connections[token] else { continue }
-      var left = connection.socket.waitingBytes
-      var ended = false
-      while left > 0, !ended, Clock.monotonic() < deadline {
-        switch read(connection) {
-        case .open: left = lastRead == 0 ? 0 : left - lastRead
-        case .ended: ended = true
-        case .queueClosed: return
-        }
-      }
-      if !ended, !finish(connection) { return }
+      connection.isPaused = false
+      connection.lastHeard = now
+      if (try? inbox.poll.add(connection.socket.descriptor, token: token)) == nil { remove(token) }
+    }
+  }
+
+  /// Ends the connections on which nothing has come for too long. False once the queue is closed.
+  private mutating func endSilent() -> Bool {
+    nextIdleCheck = now + (idleInterval ?? .max / 2)
+    for token in connections.tokens {
+      guard let connection = connections[token], let timeout = connection.source.idleTimeout,
+        !connection.isPaused, now - connection.lastHeard >= timeout
+      else { continue }
+      connection.source.counters.connectionsIdle.add(1)
+      if !finish(connection) { return false }
       remove(token)
     }
+    return true
+  }
+
+  /// Tells all senders that this is the end, and reads until they have heard it: closing at once would reset
+  /// their connections, and what was under way would be lost. Who goes on sending is not waited for.
+  private mutating func drain() {
+    for connection in inbox.take() { add(connection) }
+    for token in connections.tokens {
+      connections[token]?.end()
+      connections[token]?.socket.shutdownSending()
+    }
+    let deadline = Clock.monotonic() + Limits.farewell
+    while connections.count > 0, Clock.monotonic() < deadline {
+      let count = (try? inbox.poll.wait(into: &tokens, timeout: Limits.farewellQuiet)) ?? 0
+      if count == 0 { break }
+      for index in 0..<count where !serve(tokens[index]) { return }
+    }
+    // Of those that are paused for their rate, what has arrived waits still.
+    let end = Clock.monotonic() + Limits.drain
+    for token in connections.tokens where !drain(token, until: end) { return }
+  }
+
+  /// Ends the connections of a source that is no more: what has arrived on them is read. Their messages are queued
+  /// when this returns.
+  private mutating func end(_ source: UInt32) {
+    for connection in inbox.take() { add(connection) }
+    let deadline = Clock.monotonic() + Limits.drain
+    for token in connections.tokens where connections[token]?.source.id == source {
+      if !drain(token, until: deadline) { return }
+    }
+    writer.submit()
+  }
+
+  /// Reads what has arrived on one connection, and ends it. False once the queue is closed.
+  private mutating func drain(_ token: UInt64, until deadline: Int64) -> Bool {
+    guard let connection = connections[token] else { return true }
+    var left = connection.socket.waitingBytes
+    var ended = false
+    while left > 0, !ended, Clock.monotonic() < deadline {
+      switch read(connection) {
+      case .open: left = lastRead == 0 ? 0 : left - lastRead
+      case .ended: ended = true
+      case .queueClosed: return false
+      }
+    }
+    if !ended, !finish(connection) { return false }
+    remove(token)
+    return true
   }
 }
 
@@ -292,26 +392,40 @@ private struct Cutter {
   let source: UInt32
   let time: Int64
   var envelope: UInt32
-  private var messages = 0
+  private(set) var messages = 0
   private var bytes = 0
   private var overlong = 0
   private var cut = 0
+  private var foreign = 0
+  private let hosts: HostCheck?
 
-  init(_ source: UInt32, time: Int64, envelope: UInt32) {
+  init(_ source: UInt32, time: Int64, envelope: UInt32, _ hosts: HostCheck?) {
     self.source = source
     self.time = time
     self.envelope = envelope
+    self.hosts = hosts
   }
 
   /// `frame` is a place in the slab's free part.
   @inline(__always) mutating func record(_ frame: FrameScanner.Frame, in slab: inout Slab) {
+    var flags = frame.flags
+    if let hosts {
+      let message = slab.freeView(frame.offset &+ frame.count).dropFirst(frame.offset)
+      flags.foreign = hosts.isForeign(message, continues: flags.continued)
+      if flags.foreign { foreign &+= 1 }
+    }
     slab.record(
       at: slab.usedBytes &+ frame.offset, count: frame.count, time: time, source: source,
-      envelope: envelope, flags: frame.flags)
+      envelope: envelope, flags: flags)
     messages &+= 1
     bytes &+= frame.count
     if frame.flags.truncation == .collector { overlong &+= 1 }
     if frame.flags.cut { cut &+= 1 }
+  }
+
+  /// The frames in which the stream ended: what there is of them is stored.
+  func loss(of peer: SocketAddress?) -> LossEvent {
+    LossEvent(source: source, layer: .cut, count: UInt64(cut), from: time, to: time, peer: peer)
   }
 
   func count(_ counters: SourceCounters) {
@@ -319,5 +433,6 @@ private struct Cutter {
     counters.bytes.add(bytes)
     counters.overlong.add(overlong)
     counters.cutFrames.add(cut)
+    counters.foreign.add(foreign)
   }
 }

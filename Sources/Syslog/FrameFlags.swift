@@ -83,6 +83,12 @@ public struct FrameFlags: RawRepresentable, Hashable, Sendable, BitwiseCopyable 
     set { set(0x200, newValue) }
   }
 
+  /// Bit 10: the host that the message names is not one for which its client's certificate may speak.
+  @inlinable public var foreign: Bool {
+    get { rawValue & 0x400 != 0 }
+    set { set(0x400, newValue) }
+  }
+
   @inlinable mutating func set(_ bit: UInt16, _ on: Bool) {
     rawValue = on ? rawValue | bit : rawValue & ~bit
   }

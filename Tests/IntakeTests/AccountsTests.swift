@@ -1,5 +1,6 @@
 // What is counted, noted and said about messages, without a network.
 import Bytes
+import Events
 import Platform
 import Synchronization
 import Testing
@@ -24,6 +25,20 @@ import Testing
     // The first are still apart.
     #expect(events[0] == LossEvent(source: 1, layer: .kernelUDP, count: 1, from: 1, to: 2))
     #expect(ledger.take() == [])
+  }
+
+  @Test func lossesOfManyPeersStayFewAndNameNoWrongOne() {
+    let ledger = LossLedger()
+    for number in 0..<100 {
+      let peer = SocketAddress.ip(IPAddress(v4: UInt32(number)), port: 1)
+      let unit = number % 2 == 0 ? LossUnit.connections : .messages
+      ledger.note(LossEvent(source: 1, layer: .refused, count: 1, from: 0, to: 1, peer: peer, unit: unit))
+    }
+    let events = ledger.take()
+    #expect(events.count == 2 * Limits.lossEvents)
+    #expect(events.filter { $0.unit == .connections }.reduce(0) { $0 + $1.count } == 50)
+    #expect(events.filter { $0.peer == nil }.map(\.count) == [35, 35])
+    #expect(events[0].peer == .ip(IPAddress(v4: 0), port: 1))
   }
 
   @Test func noticesAreLimitedAndSaySo() {

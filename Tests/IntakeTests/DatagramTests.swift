@@ -1,5 +1,6 @@
 // UDP and unix datagram sockets on this host: nothing lost unless accounted for, to the last datagram.
 import Bytes
+import Events
 import Platform
 import Syslog
 import Testing
@@ -90,6 +91,10 @@ import Testing
     #expect(messages.count + lost == sent)
     #expect(counters.reading.kernelDrops == UInt64(lost))
     #expect(counters.reading.messages == UInt64(messages.count))
+    // A queue that dropped something was full.
+    #expect(counters.reading.receiveQueueLimit > 4096)
+    #expect(counters.reading.receiveQueueHighest >= counters.reading.receiveQueueLimit)
+    #expect(counters.reading.receiveQueueBytes < counters.reading.receiveQueueLimit)
     for loss in losses {
       #expect(loss.source == 3 && loss.layer == .kernelUDP)
       #expect(loss.from <= loss.to)

@@ -1,5 +1,6 @@
 // TCP on loopback: framing in whatever pieces the kernel delivers, ends, limits, and back-pressure.
 import Bytes
+import Events
 import Intake
 import Platform
 import Synchronization
@@ -111,7 +112,13 @@ import Testing
     #expect(messages[2].flags.framing == .octetCounting)
     waitUntil("the connections to be closed") { counters.reading.connectionsOpen == 0 }
     #expect(counters.reading.cutFrames == 2 && counters.reading.connectionsAccepted == 2)
+    let losses = intakes.losses.take()
+    #expect(losses.map(\.layer) == [.cut, .cut] && losses.map(\.count) == [1, 1])
+    #expect(
+      losses.allSatisfy { $0.unit == .messages && "\(String(describing: $0.peer))".contains("127.0.0.1") })
+    #expect(losses.map(\.to) == messages.filter(\.flags.cut).map(\.time))
     _ = intakes.finish()
+    #expect(intakes.losses.take() == [])
   }
 
   @Test func stoppingReadsWhatHasArrivedAndCutsWhatHasNot() throws {
@@ -128,6 +135,27 @@ import Testing
     let messages = intakes.finish()
     #expect(messages.map(\.text) == (0..<2000).map { "<1>\($0)" } + ["<1>half"])
     #expect(messages.last?.flags.cut == true)
+  }
+
+  @Test func aSenderThatEndsItsConnectionWhenToldLosesNothing() throws {
+    let intakes = try Intakes()
+    _ = try intakes.listeners.bind(tcp())
+    try intakes.listeners.start()
+    try intakes.consume()
+    let client = try connect(intakes)
+    let sent = Atomic(0)
+    let sender = try Thread(name: "sender") {
+      var end = [UInt8](repeating: 0, count: 1)
+      while (try? unsafe end.withUnsafeMutableBytes({ try unsafe client.receive(into: $0) })) == .nothing {
+        guard (try? client.sendAll("<1>\(sent.load(ordering: .relaxed))\n")) != nil else { break }
+        sent.add(1, ordering: .relaxed)
+      }
+      client.shutdownSending()
+    }
+    _ = intakes.wait(for: 1000)
+    let messages = intakes.finish()
+    sender.join()
+    #expect(messages.map(\.text) == (0..<sent.load(ordering: .relaxed)).map { "<1>\($0)" })
   }
 
   @Test func eachConnectionKeepsItsOrderAndItsEnvelope() throws {
@@ -233,6 +261,9 @@ import Testing
     try second.sendAll("<1>b\n")
     #expect(intakes.wait(for: 2).map(\.text) == ["<1>a", "<1>b"])
     #expect(intakes.notices.all.contains { $0.contains("connection refused: 2 are open") })
+    let losses = intakes.losses.take()
+    #expect(losses.map(\.layer) == [.connectionLimit] && losses.map(\.unit) == [.connections])
+    #expect(losses.first?.count == 1 && losses.first?.peer == third.localAddress())
     third.close()
     _ = intakes.finish()
   }

@@ -68,14 +68,17 @@ final class Intakes: Sendable {
 
   init(
     slabCount: Int = 12, byteCapacity: Int = Slab.defaultByteCapacity,
-    recordCapacity: Int = Slab.defaultRecordCapacity, streamThreads: Int = 1
+    recordCapacity: Int = Slab.defaultRecordCapacity, streamThreads: Int = 1,
+    inherited: InheritedSockets = InheritedSockets([])
   ) throws {
     let notices = Notices()
     self.notices = notices
     queue = try SlabQueue(
       slabCount: slabCount, byteCapacity: byteCapacity, recordCapacity: recordCapacity,
       reserved: slabCount / 4, fillTime: 1_000_000)
-    listeners = try Listeners(queue: queue, losses: losses, streamThreads: streamThreads) { notices.add($0) }
+    listeners = try Listeners(
+      queue: queue, losses: losses, streamThreads: streamThreads, inherited: inherited
+    ) { notices.add($0) }
   }
 
   /// Starts to take messages out.

@@ -188,6 +188,7 @@ extension Event {
     if let truncated = bytes(.truncated)?.text, truncated != "none" { tags.append("truncated_\(truncated)") }
     if let status = bytes(.parseStatus)?.text, status != "ok" { tags.append("parse_\(status)") }
     if case .flag(true) = self[.masked] { tags.append("masked") }
+    if case .flag(true) = self[.foreign] { tags.append("foreign") }
     if case .flag(true) = self[.sourceClaimMismatch] { tags.append("source_claim_mismatch") }
     return appendWords(tags, to: &out)
   }

@@ -31,6 +31,7 @@ enum MappingTable {
     .rawLength: FieldMapping(ocsf: "raw_data_size"),
     .truncated: FieldMapping("tags[]", ocsf: "metadata.is_truncated"),
     .masked: FieldMapping("tags[]"),
+    .foreign: FieldMapping("tags[]"),
     .kind: FieldMapping(
       "event.category", "event.type", "event.kind", otel: "record:eventName", ocsf: "class_uid"),
     .sourceID: FieldMapping(

@@ -1,0 +1,97 @@
+import Platform
+import Synchronization
+
+/// What may be changed while the threads run. One thread at a time asks for it, and not while another stops
+/// the
+/// listeners.
+///
+///     bind, admit    a new source; between the two nothing is read, and `discard` takes it back
+///     hand           a source's sockets go to another, or stay and get other settings
+///     remove         a source is emptied and closed
+///
+/// Every other source's sockets and connections are not touched.
+extension Listeners {
+  /// Gives a bound source that is not admitted up: its sockets are closed.
+  public func discard(_ source: UInt32) {
+    state.withLock { state in
+      for place in state.datagrams.indices.reversed() where state.datagrams[place].source == source {
+        let socket = state.datagrams.remove(at: place).socket.take()
+        socket.file?.remove()
+      }
+      state.streams.removeAll { $0.source.id == source }
+      forget(source, &state)
+    }
+  }
+
+  private func forget(_ source: UInt32, _ state: inout State) {
+    state.addresses.removeAll { $0.source.id == source }
+    state.counters[source] = nil
+  }
+
+  /// Starts the threads that bound sources need and that do not run yet: all that can fail. Nothing is read.
+  public func prepare() throws(SystemError) {
+    try state.withLock { (state) throws(SystemError) in
+      if !state.datagrams.isEmpty, state.datagramMail == nil {
+        let waiting = state.datagrams
+        state.datagrams = []
+        defer { state.datagrams = waiting }
+        try startDatagrams(&state)
+      }
+      if !state.streams.isEmpty, state.acceptorMail == nil {
+        let waiting = state.streams
+        state.streams = []
+        defer { state.streams = waiting }
+        try startStreams(&state)
+      }
+    }
+  }
+
+  /// Begins to read what was bound since the start; after `prepare`.
+  public func admit() {
+    let (datagrams, streams, datagramMail, acceptorMail) = state.withLock { state in
+      defer { (state.datagrams, state.streams) = ([], []) }
+      return (state.datagrams, state.streams, state.datagramMail, state.acceptorMail)
+    }
+    for binding in datagrams { datagramMail?.send(.add(binding.socket)) }
+    for listener in streams { acceptorMail?.send(.add(listener)) }
+  }
+
+  /// Gives the sockets of `old` to `source`, which shares them: the same source with other settings, or
+  /// another
+  /// one. What was read by now is queued as it was, and the connections of another are ended; those of the
+  /// same
+  /// source go on as they began. Returns what counts the messages of `source`.
+  @discardableResult public func hand(_ old: UInt32, to source: Source) -> SourceCounters {
+    let (counters, datagramMail, acceptorMail, inboxes) = state.withLock { state in
+      let counters = (source.id == old ? state.counters[old] : nil) ?? SourceCounters()
+      for place in state.addresses.indices where state.addresses[place].source.id == old {
+        state.addresses[place].source = source
+      }
+      state.counters[old] = nil
+      state.counters[source.id] = counters
+      return (counters, state.datagramMail, state.acceptorMail, state.inboxes)
+    }
+    switch source.endpoint {
+    case .udp, .unixDatagram:
+      datagramMail?.send(.hand(from: old, to: source, counters))
+    case .tcp:
+      acceptorMail?.send(.hand(from: old, to: StreamSource(source, tls: nil, counters: counters)))
+    case .tls(_, let context):
+      acceptorMail?.send(.hand(from: old, to: StreamSource(source, tls: context, counters: counters)))
+    }
+    if source.id != old { for inbox in inboxes { inbox.mailbox.send(old) } }
+    return counters
+  }
+
+  /// Closes a source: what the kernel holds of it is read and queued, then its sockets are closed, and its
+  /// connections as if they had ended. Returns when that is done.
+  public func remove(_ source: UInt32) {
+    let (datagramMail, acceptorMail, inboxes) = state.withLock { state in
+      forget(source, &state)
+      return (state.datagramMail, state.acceptorMail, state.inboxes)
+    }
+    datagramMail?.send(.remove(source: source))
+    acceptorMail?.send(.remove(source: source))
+    for inbox in inboxes { inbox.mailbox.send(source) }
+  }
+}
