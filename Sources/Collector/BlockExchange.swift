@@ -12,16 +12,18 @@ final class BlockExchange: Sendable {
   nonisolated(unsafe) private var full: [UInt64: EncodedBlock] = [:]
   nonisolated(unsafe) private var workers: Int
   nonisolated(unsafe) private var isClosed = false
+  nonisolated(unsafe) private var isHeld = false
+  nonisolated(unsafe) private var isNudged = false
 
   init(blocks: [EncodedBlock], workers: Int) {
     unsafe empty = blocks
     unsafe self.workers = workers
   }
 
-  /// An empty block; nil once the exchange is closed.
+  /// An empty block; nil once the exchange is closed. Waits while it is held.
   func takeEmpty() -> EncodedBlock? {
     lock.withLock {
-      while unsafe empty.isEmpty && !isClosed { changed.wait(lock) }
+      while unsafe (empty.isEmpty || isHeld) && !isClosed { changed.wait(lock) }
       return unsafe isClosed ? nil : empty.removeLast()
     }
   }
@@ -36,6 +38,22 @@ final class BlockExchange: Sendable {
   func recycle(_ block: EncodedBlock) {
     lock.withLock {
       unsafe empty.append(block)
+      changed.broadcast()
+    }
+  }
+
+  /// Lets no worker begin another block, or lets them again. Those that wait for messages already still will.
+  func hold(_ isHeld: Bool) {
+    lock.withLock {
+      unsafe self.isHeld = isHeld
+      changed.broadcast()
+    }
+  }
+
+  /// Ends the writer's waiting, as if its deadline had passed.
+  func nudge() {
+    lock.withLock {
+      unsafe isNudged = true
       changed.broadcast()
     }
   }
@@ -62,6 +80,10 @@ final class BlockExchange: Sendable {
       while true {
         if let block = unsafe full.removeValue(forKey: index) { return .block(block) }
         if unsafe workers == 0 { return .end }
+        if unsafe isNudged {
+          unsafe isNudged = false
+          return .timeout
+        }
         if Clock.monotonic() >= deadline { return .timeout }
         changed.wait(lock, until: deadline)
       }

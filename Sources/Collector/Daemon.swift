@@ -1,10 +1,12 @@
 import Bytes
+import Cryptography
 import Events
 import Intake
 import Platform
 import SegmentWriter
 import Segments
 import Synchronization
+import TLS
 
 /// What a daemon is to do.
 public struct DaemonPlan: Sendable {
@@ -50,12 +52,15 @@ public enum DaemonError: Error, Sendable, CustomStringConvertible {
   case write(WriteError)
   case listen(ListenError)
   case system(SystemError)
+  /// Nothing can be changed any more.
+  case stopping
 
   public var description: String {
     switch self {
     case .write(let error): "\(error)"
     case .listen(let error): "\(error)"
     case .system(let error): "\(error)"
+    case .stopping: "the daemon is being stopped"
     }
   }
 }
@@ -67,15 +72,25 @@ public struct DaemonStatus: Sendable {
     /// Where it listens, with the port that the kernel chose.
     public var url: String
     public var counters: SourceCounters.Reading
+    public var losses: LossTotals
     /// Messages that do not fit the source's format.
     public var unparsed: Int
+    /// When its certificate expires, seconds since 1970 UTC; nil for all but TLS sources.
+    public var certificateNotAfter: Int64?
     /// How its format is being chosen; nil where the format is given.
     public var format: FormatEvidence?
+    /// How its format was given.
+    public var givenFormat: String
+    /// Messages that have become durable.
+    public var stored: Int
   }
 
   /// Index behind the last entry that survives a power loss.
   public var durableIndex: UInt64
   public var inputs: [Input]
+  public var writing: WritingStatus
+  /// Messages are received now.
+  public var isReady: Bool
 }
 
 /// Sources that are listened to, and the pipeline that they fill: all of `stele serve` but the process around
@@ -83,40 +98,53 @@ public struct DaemonStatus: Sendable {
 ///
 ///     init    opens the log (recovery, lock), binds the sockets
 ///     start   writes what is collected from where into the log; only then is anything received
+///     reload  takes over another plan while it runs: see `Daemon+Reload.swift`
 ///     stop    sockets, then what they gave, then the last checkpoint and seal
 public final class Daemon: Sendable {
   private let plan: DaemonPlan
-  private let pipeline: Pipeline
-  private let listeners: Listeners
+  let pipeline: Pipeline
+  let listeners: Listeners
   private let losses = LossLedger()
-  private let counters: [SourceCounters]
+  let sources: Mutex<RunningSources>
+  /// Held while the sources change, and by whoever stops the daemon.
+  let reloading = Lock()
   private let recovery: RecoveryReport
   /// What the next `key` entry is to carry.
   public var nextKey: NextKeyEntry { pipeline.nextKey }
+  /// What the last account said, and when.
+  private let accounted = Mutex<(status: DaemonStatus?, time: Int64)>((nil, Clock.realtime()))
   private let lossReporter = Mutex<Thread?>(nil)
-  private let lock = Lock()
-  private let stopping = Condition()
-  private let isStopping = Atomic(false)
+  let lock = Lock()
+  let stopping = Condition()
+  let isStarted = Atomic(false)
+  let isStopping = Atomic(false)
+  private let isReady = Atomic(false)
   private let hasFailed: FailureFlag
   private let acts = ActLock()
   private let control = Mutex<ControlServer?>(nil)
-  private let retention = Mutex<RetentionKeeper?>(nil)
-  private let note: @Sendable (String) -> Void
+  let retention = Mutex<RetentionKeeper?>(nil)
+  let note: @Sendable (String) -> Void
+  /// What the control channel answers when it is asked for the status.
+  public let report = DaemonReport()
 
   /// - Parameters:
   ///   - notice: gets what is worth a line in the daemon's log, on any thread.
   ///   - chosen: gets the format that a source's lines turned out to have, on any thread.
   ///   - note: gets what else is worth a line there, on any thread.
+  ///   - alarm: gets what somebody should look after at once, and when that is over.
   ///   - failed: is called once, on another thread, if writing fails. Nothing is stored then, and the daemon must
   ///     be stopped.
   public init(
     _ plan: DaemonPlan, notice: @escaping @Sendable (IntakeNotice) -> Void,
     chosen: @escaping @Sendable (FormatChoice) -> Void = { _ in },
     note: @escaping @Sendable (String) -> Void = { _ in },
+    alarm: @escaping @Sendable (String) -> Void = { _ in },
     failed: @escaping @Sendable (WriteError) -> Void
   ) throws(DaemonError) {
     self.plan = plan
     self.note = note
+    // A quarter is the log's own.
+    TLSServerConnection.keyMemory.store(SecureMemory.byteCount / 4 * 3, ordering: .relaxed)
     let hasFailed = FailureFlag()
     self.hasFailed = hasFailed
     do throws(WriteError) {
@@ -124,19 +152,19 @@ public final class Daemon: Sendable {
         directory: plan.directory, keyPath: plan.keyPath, options: plan.writer)
       recovery = writer.recovery
       pipeline = try Pipeline(
-        writer, SourceTable(plan.inputs.map(\.definition)), plan.pipeline,
+        writer, SourceTable(plan.inputs.map(\.definition)), plan.pipeline, losses: losses,
         stopped: { error in
           hasFailed.value.store(true, ordering: .releasing)
           failed(error)
-        }, chosen: chosen)
+        }, chosen: chosen, alarm: alarm)
     } catch { throw .write(error) }
     do throws(SystemError) {
       listeners = try Listeners(queue: pipeline.queue, losses: losses, notice: notice)
     } catch { throw .system(error) }
     do throws(ListenError) {
-      var counters: [SourceCounters] = []
-      for input in plan.inputs { counters.append(try listeners.bind(input.source)) }
-      self.counters = counters
+      var running = RunningSources()
+      for input in plan.inputs { running.add(input, try listeners.bind(input.source)) }
+      sources = Mutex(running)
     } catch {
       try? pipeline.finish()
       throw .listen(error)
@@ -157,37 +185,66 @@ public final class Daemon: Sendable {
       lossReporter.withLock { $0 = reporter }
       try startActs()
       try listeners.start()
+      isReady.store(true, ordering: .relaxed)
     } catch { throw .system(error) }
+    lock.withLock {
+      isStarted.store(true, ordering: .releasing)
+      stopping.broadcast()
+    }
   }
 
   /// Lets commands, and the retention policy, take entries away and hold them back.
   private func startActs() throws(SystemError) {
     let session = PipelineSession(pipeline)
     do throws(SystemError) {
-      let server = try ControlServer(plan.directory, session, acts)
+      let server = try ControlServer(plan.directory, session, acts) { [report] in report.value }
       control.withLock { $0 = server }
     } catch { note("commands cannot reach this daemon: \(error)") }
-    guard let policy = plan.retention else { return }
+    try keep(plan.retention)
+  }
+
+  /// Keeps to a policy from now on, in place of the one before.
+  func keep(_ policy: RetentionPolicy?) throws(SystemError) {
+    let old = retention.withLock { retention in
+      defer { retention = nil }
+      return retention
+    }
+    old?.stop()
+    guard let policy else { return }
     let keeper = try RetentionKeeper(
-      PruneAct(plan.directory, policy), session, acts, interval: plan.retentionInterval, notice: note)
+      PruneAct(plan.directory, policy), PipelineSession(pipeline), acts, interval: plan.retentionInterval,
+      notice: note)
     retention.withLock { $0 = keeper }
   }
 
   /// Reads the messages of a source with `definition` from the next block on, and writes down what has
   /// changed before them.
   public func replaceFormat(_ definition: SourceDefinition, _ change: FormatChange) {
-    guard let index = plan.inputs.firstIndex(where: { $0.source.name == definition.name }) else { return }
-    pipeline.replace(index + 1, by: definition, record: change.record(isTaken: true))
+    reloading.withLock {
+      guard let source = sources.withLock({ $0.all.first { $0.input.source.name == definition.name } })
+      else { return }
+      pipeline.replace(
+        Int(source.input.source.id), by: definition, record: change.record(isTaken: true))
+    }
   }
 
   /// Writes down that a source's formats were changed into something that cannot be used: the old ones stay.
   public func refuseFormat(_ change: FormatChange) { pipeline.record(change.record(isTaken: false)) }
 
+  /// Waits no longer for room on the disk, because the daemon is to be stopped soon.
+  public func hurry() { pipeline.useReserve() }
+
   /// Stops receiving, stores what the sockets hold, and writes the last checkpoint and seal. Throws what made
   /// the writer fail, if it did: then what was received after the last durable entry is not in the log.
   public func stop() throws(DaemonError) {
+    isReady.store(false, ordering: .relaxed)
+    pipeline.useReserve()
     control.withLock { $0 }?.stop()
+    reloading.lock()
+    defer { reloading.unlock() }
     retention.withLock { $0 }?.stop()
+    // What fails here fails again in `finish`, which tells.
+    try? pipeline.sealAhead()
     listeners.stop()
     listeners.join()
     lock.withLock {
@@ -195,9 +252,11 @@ public final class Daemon: Sendable {
       stopping.broadcast()
     }
     lossReporter.withLock { $0 }?.join()
-    recordLosses()
     waitUntilParsed()
+    pipeline.accounts?.settle(isDrained: true, isLast: true)
+    recordLosses()
     pipeline.settleFormats()
+    recordAccount()
     pipeline.record(DaemonRecord.stopped(status))
     do throws(WriteError) { try pipeline.finish() } catch { throw .write(error) }
   }
@@ -205,7 +264,7 @@ public final class Daemon: Sendable {
   /// Waits until the workers have seen everything that was received, so that the last counts are final. They
   /// leave nothing waiting for longer than the commit interval.
   private func waitUntilParsed() {
-    let deadline = Clock.monotonic() + plan.pipeline.commitInterval + Self.parseTime
+    let deadline = Clock.monotonic() + pipeline.commitTime + Self.parseTime
     while pipeline.queue.usage.free < pipeline.queue.slabCount, Clock.monotonic() < deadline,
       !hasFailed.value.load(ordering: .acquiring)
     {
@@ -219,6 +278,9 @@ public final class Daemon: Sendable {
   /// How often losses are written into the log, nanoseconds.
   private static let lossInterval: Int64 = 100_000_000
 
+  /// How often it is written down what sources gave, by the clock, nanoseconds.
+  private static let accountInterval: Int64 = 3_600_000_000_000
+
   // MARK: Losses
 
   private func reportLosses() {
@@ -230,15 +292,43 @@ public final class Daemon: Sendable {
           stopping.wait(lock, until: due)
         }
       }
+      pipeline.accounts?.settle(isDrained: pipeline.isDrained)
       recordLosses()
+      if Clock.realtime() / Self.accountInterval != accounted.withLock({ $0.time }) / Self.accountInterval {
+        recordAccount()
+      }
     }
   }
 
-  private func recordLosses() {
-    for event in losses.take() {
-      guard let input = plan.inputs.first(where: { $0.source.id == event.source }) else { continue }
-      pipeline.record(DaemonRecord.loss(event, source: input.source.name))
+  /// Writes down what came since the last account.
+  private func recordAccount() {
+    let status = status, now = Clock.realtime()
+    let (earlier, from) = accounted.withLock { accounted in
+      defer { accounted = (status, now) }
+      return accounted
     }
+    let record = DaemonRecord.account(status.inputs, since: earlier?.inputs ?? [], from: from, to: now)
+    pipeline.record(record)
+  }
+
+  func recordLosses() {
+    for event in losses.take() {
+      guard let name = sources.withLock({ $0.names[event.source] }) else { continue }
+      pipeline.record(DaemonRecord.loss(event, source: name))
+    }
+  }
+
+  /// What a source has given since the start; nil when there is none of that name.
+  public func account(of name: String) -> SourceAccount? {
+    guard let source = sources.withLock({ $0.all.first { $0.input.source.name == name } }),
+      let (totals, open) = pipeline.accounts?.totals(of: Int(source.input.source.id))
+    else { return nil }
+    // Read later, so that nothing that is on its way is left out.
+    let received = source.counters.reading.messages
+    return SourceAccount(
+      source: source.input.source.id, access: totals.access, unparsed: totals.unparsed,
+      losses: losses.totals(of: source.input.source.id), open: open,
+      waiting: UInt64(received) - min(totals.messages, UInt64(received)))
   }
 
   // MARK: Entries of others
@@ -253,22 +343,32 @@ public final class Daemon: Sendable {
 
   // MARK: Status
 
-  private func url(of input: DaemonPlan.Input) -> String {
+  /// Where a source listens; as `holder`, for one that is to take over that one's sockets.
+  func url(of input: DaemonPlan.Input, holder: UInt32? = nil) -> String {
     let url = input.source.url
-    guard let address = listeners.address(of: input.source.name), let scheme = url.firstIndex(of: ":") else {
+    guard let address = listeners.address(of: holder ?? input.source.id), let scheme = url.firstIndex(of: ":")
+    else {
       return url
     }
     return "\(url[..<scheme])://\(address)"
   }
 
   public var status: DaemonStatus {
-    let inputs = plan.inputs.indices.map { index in
-      DaemonStatus.Input(
-        name: plan.inputs[index].source.name, url: url(of: plan.inputs[index]),
-        counters: counters[index].reading, unparsed: pipeline.counters.unparsed(index + 1),
-        format: pipeline.formatEvidence(index + 1))
-    }
-    return DaemonStatus(durableIndex: pipeline.durableIndex, inputs: inputs)
+    let inputs = sources.withLock(\.all).map { status(of: $0) }
+    let writing = pipeline.writing
+    return DaemonStatus(
+      durableIndex: pipeline.durableIndex, inputs: inputs, writing: writing,
+      isReady: isReady.load(ordering: .relaxed) && !writing.hasFailed)
+  }
+
+  func status(of source: RunningSources.One) -> DaemonStatus.Input {
+    let id = Int(source.input.source.id)
+    return DaemonStatus.Input(
+      name: source.input.source.name, url: url(of: source.input), counters: source.counters.reading,
+      losses: losses.totals(of: source.input.source.id), unparsed: pipeline.counters.unparsed(id),
+      certificateNotAfter: source.input.source.tls?.certificate.notAfter,
+      format: pipeline.formatEvidence(id), givenFormat: source.input.definition.format,
+      stored: pipeline.counters.stored(id))
   }
 
   /// What recovery found when the log was opened.

@@ -24,18 +24,44 @@ enum DaemonRecord {
     definition.minimise.map { #","minimize":\#($0.json.text)"# } ?? ""
   }
 
+  /// A source is no more; what it gave since the start, or since it came.
+  static func removed(_ source: UInt32, _ status: DaemonStatus.Input) -> String {
+    #"{"type":"source_removed","id":\#(source),"name":\#(JSON.quote(status.name)),"#
+      + #""received":\#(status.counters.messages),"unparsed":\#(status.unparsed),"#
+      + #""lost":\#(status.losses.messages)}"#
+  }
+
   /// Messages that are known to be lost, and between which times.
   static func loss(_ event: LossEvent, source: String) -> String {
-    #"{"type":"loss","source":\#(JSON.quote(source)),"layer":"\#(event.layer.rawValue)","#
-      + #""count":\#(event.count),"from":"\#(Timestamp.text(event.from))","#
-      + #""to":"\#(Timestamp.text(event.to))"}"#
+    var more = event.peer.map { #","peer":\#(JSON.quote("\($0)"))"# } ?? ""
+    if let subject = event.subject { more += #","of":\#(JSON.quote(subject))"# }
+    if event.suspected > 0 { more += #","suspected":\#(event.suspected)"# }
+    return #"{"type":"loss","source":\#(JSON.quote(source)),"layer":"\#(event.layer.rawValue)","#
+      + #""count":\#(event.count),"unit":"\#(event.unit.rawValue)","#
+      + #""from":"\#(Timestamp.text(event.from))","to":"\#(Timestamp.text(event.to))"\#(more)}"#
+  }
+
+  /// What each source gave in a span of time: how many messages, and how many that fit no format.
+  static func account(
+    _ inputs: [DaemonStatus.Input], since earlier: [DaemonStatus.Input], from: Int64, to: Int64
+  ) -> String {
+    let sources = inputs.map { input in
+      let before = earlier.first { $0.name == input.name }
+      // A source that was replaced counts anew.
+      let known = before.flatMap { $0.counters.messages <= input.counters.messages ? $0 : nil }
+      let received = input.counters.messages - (known?.counters.messages ?? 0)
+      let unparsed = input.unparsed - (known?.unparsed ?? 0)
+      return #"\#(JSON.quote(input.name)):{"received":\#(received),"unparsed":\#(unparsed)}"#
+    }
+    return #"{"type":"account","from":"\#(Timestamp.text(from))","to":"\#(Timestamp.text(to))","#
+      + #""sources":{\#(sources.joined(separator: ","))}}"#
   }
 
   /// The last entry of a graceful stop: what each source gave since the start. Sent = received + lost.
   static func stopped(_ status: DaemonStatus) -> String {
     let sources = status.inputs.map { input in
       #"\#(JSON.quote(input.name)):{"received":\#(input.counters.messages),"#
-        + #""unparsed":\#(input.unparsed),"lost":\#(input.counters.kernelDrops)}"#
+        + #""unparsed":\#(input.unparsed),"lost":\#(input.losses.messages)}"#
     }
     return #"{"type":"stopped","sources":{\#(sources.joined(separator: ","))}}"#
   }

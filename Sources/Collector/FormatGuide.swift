@@ -5,6 +5,7 @@ import Templates
 /// others.
 struct FormatGuide: ~Copyable {
   private let ledger: FormatLedger
+  private let layout: FormatLayout
   private var version = -1
   private var isOpen: [Bool]
   private var openCount: Int
@@ -17,16 +18,21 @@ struct FormatGuide: ~Copyable {
   /// The count of lines that have no body.
   private let unfit: Int
 
-  init(_ ledger: FormatLedger, _ matcher: borrowing Matcher) {
+  /// Nil when no source chooses its format.
+  init?(_ ledger: FormatLedger, _ sources: SourceTable, _ matcher: borrowing Matcher) {
+    let layout = FormatLayout(sources)
+    if layout.isEmpty { return nil }
     self.ledger = ledger
-    isOpen = ledger.places.map { $0 != nil }
-    openCount = ledger.count
-    applied = ledger.places.map { _ in -1 }
-    let places = ledger.places, stride = ledger.stride
-    starts = HeapArray(count: places.count) { source in places[source].map { $0 * stride } ?? -1 }
-    tallies = HeapArray(count: ledger.count * ledger.stride) { _ in 0 }
+    self.layout = layout
+    isOpen = layout.places.map { $0 != nil }
+    openCount = layout.order.count
+    applied = layout.places.map { _ in -1 }
+    starts = HeapArray(count: layout.places.count) { source in
+      layout.places[source].flatMap { layout.order.firstIndex(of: $0) }.map { $0 * layout.stride } ?? -1
+    }
+    tallies = HeapArray(count: layout.order.count * layout.stride) { _ in 0 }
     trial = MatchResult(for: matcher)
-    unfit = ledger.stride - 1
+    unfit = layout.stride - 1
   }
 
   /// Takes over what has been chosen since the last block.
@@ -35,7 +41,9 @@ struct FormatGuide: ~Copyable {
     if newest == version { return }
     version = newest
     for source in applied.indices {
-      guard let election = ledger.election(source), election.version != applied[source] else { continue }
+      guard let place = layout.places[source], let election = ledger.election(place),
+        election.version != applied[source]
+      else { continue }
       applied[source] = election.version
       isOpen[source] = election.isOpen
       openCount = isOpen.count { $0 }
@@ -48,7 +56,9 @@ struct FormatGuide: ~Copyable {
   mutating func consult(
     _ line: ByteView, source: Int, first: UInt64, _ matcher: borrowing Matcher, _ result: inout MatchResult
   ) {
-    guard openCount > 0, isOpen[source], ledger.waitForTurn(first) else { return }
+    guard openCount > 0, isOpen[source], let place = layout.places[source], ledger.waitForTurn(first) else {
+      return
+    }
     begin(&result)
     if !isOpen[source] { return }
     matcher.match(line, list: source, into: &result)
@@ -57,7 +67,7 @@ struct FormatGuide: ~Copyable {
     for body in 0..<matcher.bodyCount(list: source) {
       points.append(matcher.trial(body, text, list: source, into: &trial))
     }
-    ledger.observe(points, source: source)
+    ledger.observe(points, place)
     begin(&result)
     // The trial has counted it.
     untallied = true
@@ -82,6 +92,6 @@ struct FormatGuide: ~Copyable {
       counts.append(tallies[index])
       tallies[index] = 0
     }
-    ledger.finish(first, end: end, counts)
+    ledger.finish(first, end: end, counts, layout)
   }
 }

@@ -12,6 +12,8 @@ public enum LogOpening {
       throw error.errno == .noSuchFile ? .missing(path: directory) : .system(error)
     }
     Process.forbidDumps()
+    var options = options
+    options.keyPath = keyPath
     return try LogWriter(directory: directory, key: try LogCreation.readKey(keyPath), options: options)
   }
 }

@@ -19,6 +19,8 @@ public struct PipelineOptions: Sendable {
   public var workers = Parallel.processors
   /// Bytes of all messages on their way.
   public var slabCount = 40
+  /// Stored bytes that are sealed in about a second: what `sealAhead` leaves to `finish`.
+  public var quickSeal = 64 << 20
 
   public init() {}
 }
@@ -34,38 +36,52 @@ public final class Pipeline: Sendable {
   public let counters: ParseCounters
   /// What the next checkpoint's `key` entry is to carry.
   public let nextKey: NextKeyEntry
-  private let formats: FormatLedger?
+  /// When segments are finished; may be set at any time.
+  public let segmentLimits: SegmentLimits
+  private let formats: FormatLedger
+  /// What messages tell of losses; nil when nobody asks.
+  let accounts: AccountLedger?
   private let log: PipelineLog
   private let exchange: BlockExchange
   private let sequencer: Sequencer
   private let options: PipelineOptions
+  private let commitInterval: CommitInterval
   private let table: Mutex<SourceTable>
   private let threads = Mutex<[Thread]>([])
 
   /// How long a worker waits for messages before it gives back the memory of its columns, nanoseconds.
   private static let idleTime: Int64 = 5_000_000_000
 
-  /// Starts the threads. `writer` belongs to the pipeline from here on. `stopped` is called once, from
+  /// Starts the threads. `writer` belongs to the pipeline from here on. What messages tell of lost ones goes to
+  /// `losses`. `stopped` is called once, from
   /// another thread, if writing fails: nothing is taken from the queue any more. `chosen` is called, on
-  /// another thread too, when a source's format has been found out.
+  /// another thread too, when a source's format has been found out; `alarm`, on the writer's, with what somebody
+  /// should look after, and when that is over.
   public init(
     _ writer: sending LogWriter, _ sources: SourceTable, _ options: PipelineOptions = PipelineOptions(),
+    losses: LossLedger? = nil,
     stopped: @escaping @Sendable (WriteError) -> Void = { _ in },
-    chosen: @escaping @Sendable (FormatChoice) -> Void = { _ in }
+    chosen: @escaping @Sendable (FormatChoice) -> Void = { _ in },
+    alarm: @escaping @Sendable (String) -> Void = { _ in }
   ) throws(WriteError) {
     self.options = options
     let plan = if let open = writer.plan { open } else { try writer.makePlan() }
     do throws(SystemError) {
       queue = try SlabQueue(slabCount: options.slabCount, separatesControl: plan.key != nil)
     } catch { throw .system(error) }
-    counters = ParseCounters(sources: sources.definitions.count)
+    counters = ParseCounters()
+    commitInterval = CommitInterval(options.commitInterval)
+    segmentLimits = writer.limits
     nextKey = writer.nextKey
     formats = FormatLedger(sources, next: writer.tree.size, chosen: chosen)
+    accounts = losses.map { AccountLedger($0, next: writer.tree.size) }
     sequencer = Sequencer(next: writer.tree.size, plan: plan, sources: sources)
     table = Mutex(sources)
     exchange = BlockExchange(
       blocks: (0..<options.workers + 2).map { _ in EncodedBlock(plan: plan) }, workers: options.workers)
-    log = PipelineLog(writer, exchange, sequencer, queue, formats, options, stopped)
+    log = PipelineLog(
+      writer, exchange, sequencer, queue, formats, accounts, counters, options, commitInterval, stopped, alarm
+    )
     do throws(SystemError) {
       var started: [Thread] = []
       for number in 0..<options.workers {
@@ -81,6 +97,21 @@ public final class Pipeline: Sendable {
   /// Index behind the last entry that survives a power loss.
   public var durableIndex: UInt64 { log.durableIndex }
 
+  /// How the writing goes.
+  var writing: WritingStatus {
+    let backlog = queue.backlog
+    let oldest = [backlog.since, sequencer.waitingSince].compactMap { $0 }.min()
+    let now = Clock.monotonic()
+    let durable = log.durableIndex
+    let next = sequencer.next
+    return WritingStatus(
+      hasFailed: log.failure != nil, checkpointSize: log.checkpointSize,
+      checkpointAge: max(0, now - log.checkpointTime),
+      waiting: next - min(next, durable) + UInt64(backlog.messages),
+      lag: oldest.map { max(0, now - $0) } ?? 0, slabs: queue.slabCount, queue: queue.usage,
+      openBytes: log.gauges.openBytes, syncs: log.gauges.syncs.reading, blocks: log.gauges.blocks.reading)
+  }
+
   /// Appends an entry of Stele itself: one object of JSON. False when the pipeline has ended.
   @discardableResult public func record(_ json: String) -> Bool { ControlText.submit(json, to: queue) }
 
@@ -89,28 +120,53 @@ public final class Pipeline: Sendable {
   @discardableResult public func replace(_ source: Int, by definition: SourceDefinition, record: String)
     -> Bool
   {
+    change([record]) { $0.replace(source, by: definition) }
+  }
+
+  /// Changes the sources: the records become entries, and blocks behind the last of them are read by the
+  /// changed table. False when the pipeline has ended.
+  @discardableResult func change(_ records: [String], _ edit: (inout SourceTable) -> Void) -> Bool {
     table.withLock { table in
-      table.replace(source, by: definition)
+      edit(&table)
       let changed = table
-      return ControlText.submit(record, to: queue) { [sequencer] queued in
-        sequencer.change(to: changed, behind: queued)
-      }
+      formats.adopt(changed)
+      for record in records where !ControlText.submit(record, to: queue) { return false }
+      queue.withQueued { [sequencer] in sequencer.change(to: changed, behind: $0) }
+      return true
     }
+  }
+
+  /// Waits until everything that is queued by now is in blocks, and counted: then messages that come are read
+  /// by the newest table. False when the pipeline has ended.
+  func settle() -> Bool {
+    var end: UInt64 = 0
+    queue.withQueued { [sequencer] in end = sequencer.end(behind: $0) }
+    queue.hurry()
+    defer { queue.relax() }
+    while formats.counted < end {
+      if log.failure != nil || queue.isFinished { return false }
+      Clock.sleep(nanoseconds: 1_000_000)
+    }
+    return true
+  }
+
+  /// Longest time a message waits for its `fdatasync`, nanoseconds.
+  var commitTime: Int64 {
+    get { commitInterval.nanoseconds }
+    set { commitInterval.set(newValue) }
   }
 
   /// Appends entries of Stele itself and waits until a checkpoint covers them. Returns the index behind the
   /// last.
   func recordCheckpointed(_ texts: [String]) throws(WriteError) -> UInt64 {
-    var end: UInt64 = 0
-    for text in texts {
-      let isTaken = ControlText.submit(text, to: queue) { [sequencer] in end = sequencer.end(behind: $0) }
-      if !isTaken { throw log.failure ?? .daemon(path: log.path, reason: "it is being stopped") }
-    }
-    while log.checkpointSize < end {
-      if let failure = log.failure { throw failure }
+    let request = ControlRequest(texts)
+    log.take(request)
+    while true {
+      let hasEnded = log.hasEnded
+      if let end = request.end { return end }
+      if hasEnded { throw log.failure ?? .daemon(path: log.path, reason: "it is being stopped") }
       Clock.sleep(nanoseconds: 2_000_000)
     }
-    return end
   }
 
   /// Lets the next run begin another segment, and waits until the one before is sealed.
@@ -122,17 +178,45 @@ public final class Pipeline: Sendable {
       if let failure = log.failure { throw failure }
       Clock.sleep(nanoseconds: 2_000_000)
     }
-    _ = try recordCheckpointed([#"{"type":"heartbeat"}"#])
+    var end: UInt64 = 0
+    let isTaken = ControlText.submit(#"{"type":"heartbeat"}"#, to: queue) { [sequencer] in
+      end = sequencer.end(behind: $0)
+    }
+    if !isTaken { throw log.failure ?? .daemon(path: log.path, reason: "it is being stopped") }
+    while log.checkpointSize < end {
+      if let failure = log.failure { throw failure }
+      Clock.sleep(nanoseconds: 2_000_000)
+    }
     try log.waitForSeals()
   }
 
+  /// Replaces the log's origin key. Messages go on coming in; the writer pauses for the seal of a segment that
+  /// has just begun.
+  func rotate(to key: NextKeySource, reason: String?) throws(WriteError) -> RotationOutcome {
+    let next = try NextKey(directory: log.path, keyPath: log.keyPath, key)
+    try finishSegment()
+    log.rotation.request(next, reason)
+    // So that there is something to put a checkpoint over.
+    record(#"{"type":"heartbeat"}"#)
+    while true {
+      if let outcome = log.rotation.takeOutcome() { return outcome }
+      if let failure = log.failure { throw failure }
+      Clock.sleep(nanoseconds: 2_000_000)
+    }
+  }
+
+  /// Seals what would take long to seal, while messages still come in: so that a restart, during which nobody
+  /// reads the sockets, is short however large the segment is. Call it before whoever fills slabs stops.
+  public func sealAhead() throws(WriteError) {
+    if log.gauges.openBytes > options.quickSeal { try finishSegment() } else { try log.waitForSeals() }
+  }
+
   /// How far the choice of a source's format is; nil where the format is given.
-  public func formatEvidence(_ source: Int) -> FormatEvidence? { formats?.election(source)?.evidence }
+  public func formatEvidence(_ source: Int) -> FormatEvidence? { formats.evidence(source) }
 
   /// Waits until everything submitted is parsed, at most `patience` nanoseconds, and chooses the format of
   /// sources that had too few lines to choose it earlier. Nothing may be filling slabs any more.
   public func settleFormats(_ patience: Int64 = 10_000_000_000) {
-    guard let formats else { return }
     let deadline = Clock.monotonic() + patience
     queue.hurry()
     while queue.usage.free < queue.slabCount, Clock.monotonic() < deadline, log.failure == nil {
@@ -142,8 +226,15 @@ public final class Pipeline: Sendable {
     for choice in formats.takeChoices() { record(choice.record) }
   }
 
+  /// Stores what is still on its way even if the disk is full: the room that was kept is for that.
+  public func useReserve() { log.useReserve() }
+
+  /// Whether nothing that was received is still on its way to the workers.
+  var isDrained: Bool { queue.usage.free == queue.slabCount }
+
   /// Waits until everything in the queue is written and sealed. Nothing may be filling slabs any more.
   public func finish() throws(WriteError) {
+    useReserve()
     queue.close()
     for thread in threads.withLock({ $0 }) { thread.join() }
     if let failure = log.failure { throw failure }
@@ -152,20 +243,20 @@ public final class Pipeline: Sendable {
   private func work(_ sources: SourceTable, _ plan: SegmentPlan) {
     defer { exchange.workerEnded() }
     do throws(CryptoError) {
-      var worker = try Worker(sources, plan, formats)
+      var worker = try Worker(sources, plan, formats, accounts, counters)
       try encodeRuns(&worker)
     } catch {
-      formats?.close()
+      formats.close()
       log.fail(.crypto(error))
     }
   }
 
   private func encodeRuns(_ worker: inout Worker) throws(CryptoError) {
-    let limits = BatchLimits(age: options.commitInterval)
     var holdsMemory = false
     while let block = exchange.takeEmpty() {
       var place: Sequencer.Place?
       let deadline = holdsMemory ? Clock.monotonic() + Self.idleTime : .max
+      let limits = BatchLimits(age: commitInterval.nanoseconds)
       let batch = queue.nextBatch(limits, until: deadline) { messages, _ in
         let assigned = sequencer.assign(messages)
         place = assigned
@@ -181,7 +272,8 @@ public final class Pipeline: Sendable {
         continue
       }
       holdsMemory = true
-      try worker.encode(batch, at: place, into: block, counters)
+      sequencer.note(place.firstIndex, since: batch.since)
+      try worker.encode(batch, at: place, into: block)
       // While the batch is held, nobody takes the queue for settled.
       recordFormats()
       queue.recycle(batch)
@@ -191,13 +283,22 @@ public final class Pipeline: Sendable {
 
   /// Writes what has been chosen into the log, as soon as a slab is free: a worker must never wait for one.
   private func recordFormats() {
-    guard let formats else { return }
     let choices = formats.takeChoices()
     for (place, choice) in choices.enumerated()
     where !ControlText.submit(choice.record, to: queue, until: 0) {
       return formats.putBack(Array(choices[place...]))
     }
   }
+}
+
+/// Longest time a message waits for its `fdatasync`: set by one thread, asked for by others.
+final class CommitInterval: Sendable {
+  private let value: Atomic<Int64>
+
+  init(_ nanoseconds: Int64) { value = Atomic(nanoseconds) }
+
+  var nanoseconds: Int64 { value.load(ordering: .relaxed) }
+  func set(_ nanoseconds: Int64) { value.store(nanoseconds, ordering: .relaxed) }
 }
 
 /// Entries of Stele itself on their way into the log.
@@ -216,130 +317,5 @@ enum ControlText {
     }
     queue.submit(slab, then: then)
     return isWritten
-  }
-}
-
-/// The writing end: the one thread that touches the log.
-final class PipelineLog: Sendable {
-  nonisolated(unsafe) private let writer: LogWriter
-  private let exchange: BlockExchange
-  private let sequencer: Sequencer
-  private let queue: SlabQueue
-  private let formats: FormatLedger?
-  private let options: PipelineOptions
-  private let stopped: @Sendable (WriteError) -> Void
-  private let failed = Mutex<WriteError?>(nil)
-
-  init(
-    _ writer: sending LogWriter, _ exchange: BlockExchange, _ sequencer: Sequencer, _ queue: SlabQueue,
-    _ formats: FormatLedger?, _ options: PipelineOptions, _ stopped: @escaping @Sendable (WriteError) -> Void
-  ) {
-    unsafe self.writer = writer
-    self.exchange = exchange
-    self.sequencer = sequencer
-    self.queue = queue
-    self.formats = formats
-    self.options = options
-    self.stopped = stopped
-  }
-
-  var failure: WriteError? { failed.withLock { $0 } }
-  var durableIndex: UInt64 { unsafe writer.durableIndex }
-  var path: String { unsafe writer.path }
-  /// Size of the tree under the newest checkpoint; read by other threads.
-  var checkpointSize: UInt64 { checkpointed.load(ordering: .acquiring) }
-  private let checkpointed = Atomic<UInt64>(0)
-
-  /// Lets the segment end with the next checkpoint; called by other threads.
-  func requestRoll() { wantsRoll.store(true, ordering: .releasing) }
-  /// Whether that has come.
-  var hasRolled: Bool { !wantsRoll.load(ordering: .acquiring) }
-  private let wantsRoll = Atomic(false)
-
-  /// Waits until every finished segment is sealed; called by other threads.
-  func waitForSeals() throws(WriteError) { try unsafe writer.waitForSeals() }
-
-  /// Ends the pipeline after a failure. What is in the queue is lost, and what the log holds stays intact.
-  func fail(_ error: WriteError) {
-    let isFirst = failed.withLock { failed in
-      defer { failed = failed ?? error }
-      return failed == nil
-    }
-    exchange.close()
-    queue.close()
-    if isFirst { stopped(error) }
-  }
-
-  func run() {
-    do throws(WriteError) {
-      try writeBlocks()
-      if failure == nil { try unsafe writer.close() }
-      checkpointed.store(unsafe writer.checkpointSize, ordering: .releasing)
-    } catch { fail(error) }
-  }
-
-  private func writeBlocks() throws(WriteError) {
-    var lastCheckpoint = Clock.monotonic()
-    var lastEntry = lastCheckpoint
-    // The index kept back for the entry that the next checkpoint ends with, once one is due: blocks that were
-    // given lower indexes are still on their way.
-    var checkpointIndex: UInt64?
-    while failure == nil {
-      if checkpointIndex == (unsafe writer.tree.size) {
-        try unsafe writer.checkpoint()
-        checkpointed.store(unsafe writer.checkpointSize, ordering: .releasing)
-        checkpointIndex = nil
-        lastCheckpoint = Clock.monotonic()
-      }
-      let isDue = unsafe checkpointIndex == nil && writer.tree.size > writer.checkpointSize
-      let deadline =
-        isDue ? lastCheckpoint + options.checkpointInterval : lastEntry + options.heartbeatInterval
-      switch exchange.take(unsafe writer.tree.size, until: deadline) {
-      case .end: return
-      case .timeout: break
-      case .block(let block):
-        try appendReady(block)
-        lastEntry = Clock.monotonic()
-      }
-      if let failure = unsafe writer.sealFailure { throw failure }
-      let now = Clock.monotonic()
-      if checkpointIndex == nil, unsafe writer.tree.size > writer.checkpointSize {
-        checkpointIndex = try reserve(isTime: now - lastCheckpoint >= options.checkpointInterval)
-      }
-      if now - lastEntry >= options.heartbeatInterval {
-        lastEntry = now
-        _ = ControlText.submit(#"{"type":"heartbeat"}"#, to: queue, until: 0)
-      }
-    }
-  }
-
-  /// The index of the next checkpoint's `key` entry, when a checkpoint is due: it is time, or the segment is
-  /// full, which ends with one.
-  private func reserve(isTime: Bool) throws(WriteError) -> UInt64? {
-    var plan: SegmentPlan?
-    let isFull = unsafe writer.shouldRoll(now: Clock.realtime()) || !hasRolled
-    if unsafe isFull && !sequencer.isRolling(from: writer.plan) {
-      plan = try unsafe writer.makePlan()
-      wantsRoll.store(false, ordering: .releasing)
-    }
-    if plan == nil, !isTime { return nil }
-    let index = sequencer.reserve(beginning: plan)
-    formats?.finish(index, end: index + 1, [])
-    return index
-  }
-
-  /// Appends the block and all that are ready behind it, then syncs once. However fast blocks come, the first
-  /// does not wait longer than the commit interval.
-  private func appendReady(_ first: EncodedBlock) throws(WriteError) {
-    var next: EncodedBlock? = first
-    let due = Clock.monotonic() + options.commitInterval
-    while let block = next {
-      try unsafe writer.append(block)
-      exchange.recycle(block)
-      next = nil
-      if Clock.monotonic() >= due { break }
-      if case .block(let ready) = exchange.take(unsafe writer.tree.size, until: 0) { next = ready }
-    }
-    try unsafe writer.commit()
   }
 }

@@ -22,6 +22,8 @@ final class Sequencer: Sendable {
     var generation = 0
     /// Tables that hold from an entry on, in that order.
     var changes: [(first: UInt64, sources: SourceTable)] = []
+    /// Runs that are not durable yet: index of the first message, and when that was received.
+    var waiting: [UInt64: Int64] = [:]
   }
 
   private let state: Mutex<State>
@@ -43,6 +45,20 @@ final class Sequencer: Sendable {
     }
   }
 
+  /// The index that the next run gets.
+  var next: UInt64 { state.withLock { $0.next } }
+
+  /// When the oldest message that has an index and is not durable was received (`Clock.monotonic()`).
+  var waitingSince: Int64? { state.withLock { $0.waiting.values.min() } }
+
+  /// Notes when the first message of a run was received.
+  func note(_ first: UInt64, since time: Int64) { state.withLock { $0.waiting[first] = time } }
+
+  /// Runs before `index` wait no longer: they are durable.
+  func settle(_ index: UInt64) {
+    state.withLock { state in state.waiting = state.waiting.filter { $0.key >= index } }
+  }
+
   /// Lets runs that begin behind the next `messages` entries have other sources. While the queue is locked,
   /// so that the number of messages in it holds.
   func change(to sources: SourceTable, behind messages: Int) {
@@ -54,12 +70,12 @@ final class Sequencer: Sendable {
   /// Index behind the next `messages` entries. While the queue is locked.
   func end(behind messages: Int) -> UInt64 { state.withLock { $0.next + UInt64(messages) } }
 
-  /// Keeps the next index back for an entry that the writer itself appends: the `key` entry of a checkpoint.
-  /// With a plan, the runs behind it belong to that segment.
-  func reserve(beginning plan: SegmentPlan? = nil) -> UInt64 {
+  /// Keeps the next `count` indexes back for entries that the writer itself appends: those of a checkpoint,
+  /// whose last is the `key` entry. Returns the first. With a plan, the runs behind them belong to that segment.
+  func reserve(_ count: Int = 1, beginning plan: SegmentPlan? = nil) -> UInt64 {
     state.withLock { state in
-      defer { state.next += 1 }
-      for place in state.changes.indices { state.changes[place].first += 1 }
+      defer { state.next += UInt64(count) }
+      for place in state.changes.indices { state.changes[place].first += UInt64(count) }
       if let plan { state.plan = plan }
       return state.next
     }

@@ -30,6 +30,9 @@ public struct SourceDefinition: Sendable {
   public var isOrdered = false
   /// Bytes at which the sender cuts a datagram, in ascending order; empty where that is not known.
   public var lengths: [Int] = []
+  /// Names of the frontends whose access-log entries are counted for the reconciliation with the load
+  /// balancer's own counters; empty: all.
+  public var countedFrontends: [String] = []
   /// What of its messages is not to be stored; nil: all is.
   public var minimise: MinimiseRules?
 
@@ -41,22 +44,68 @@ public struct SourceDefinition: Sendable {
   }
 }
 
-/// The sources of one run. Number 0 is Stele itself; the others count from 1 in the order given.
+/// The sources of one run. Number 0 is Stele itself; the others count from 1 in the order in which they came.
+/// The number of one that is gone is not given again.
 public struct SourceTable: Sendable {
+  /// By source number, from 1; those that are gone have no templates and no name.
   public internal(set) var definitions: [SourceDefinition]
+  /// The election that chooses each source's format, by source number from 0; nil where the format is given.
+  /// Numbers of elections are not given again, either.
+  private(set) var elections: [Int?] = [nil]
+  private var electionCount = 0
 
-  public init(_ definitions: [SourceDefinition]) { self.definitions = definitions }
+  public init(_ definitions: [SourceDefinition]) {
+    self.definitions = []
+    for definition in definitions { append(definition) }
+  }
+
+  /// Adds a source, and returns its number.
+  @discardableResult mutating func append(_ definition: SourceDefinition) -> Int {
+    definitions.append(definition)
+    elections.append(nil)
+    if definition.candidates != nil { holdElection(definitions.count) }
+    return definitions.count
+  }
+
+  /// Puts a source's new settings in the place of its old ones.
+  mutating func change(_ source: Int, to definition: SourceDefinition) {
+    let old = definitions[source - 1]
+    definitions[source - 1] = definition
+    if definition.candidates == old.candidates { return }
+    elections[source] = nil
+    if definition.candidates != nil { holdElection(source) }
+  }
+
+  /// Takes a source out.
+  mutating func remove(_ source: Int) {
+    definitions[source - 1] = SourceDefinition(name: "", templates: [], format: "")
+    elections[source] = nil
+  }
+
+  private mutating func holdElection(_ source: Int) {
+    elections[source] = electionCount
+    electionCount += 1
+  }
 
   /// Gives a source another format. What may be stored of its messages stays as it was configured.
   mutating func replace(_ source: Int, by definition: SourceDefinition) {
-    let rules = definitions[source - 1].minimise
-    definitions[source - 1] = definition
-    definitions[source - 1].minimise = rules
+    var definition = definition
+    definition.countedFrontends = definitions[source - 1].countedFrontends
+    definition.minimise = definitions[source - 1].minimise
+    change(source, to: definition)
+  }
+
+  /// By list of `templateLists`: the source that it is for.
+  var listOwners: [Int] {
+    Array(0...definitions.count)
+      + definitions.enumerated().flatMap { place, definition in definition.groups.map { _ in place + 1 } }
   }
 
   var names: [SourceName] {
     [SourceName(0, "stele")]
-      + definitions.enumerated().map { SourceName(UInt32($0.offset + 1), $0.element.name) }
+      + definitions.enumerated().compactMap {
+        $0.element.name.isEmpty ? nil : SourceName(UInt32($0.offset + 1), $0.element.name)
+      }
   }
 
   /// By source number; behind them those of tags, in the order of `SourceTraits`.
@@ -68,14 +117,37 @@ public struct SourceTable: Sendable {
 /// Messages that do not fit their source's format, by source number; a syslog header alone is no fit. Written
 /// by all workers, read by whoever reports.
 public final class ParseCounters: Sendable {
-  private final class Cell: Sendable {
-    let value = Atomic<Int>(0)
+  final class Cell: Sendable {
+    private let value = Atomic<Int>(0)
+    fileprivate let stored = Atomic<Int>(0)
+
+    func add() { value.wrappingAdd(1, ordering: .relaxed) }
+    var count: Int { value.load(ordering: .relaxed) }
   }
-  private let cells: [Cell]
+  private let all = Mutex<[Cell]>([])
 
-  init(sources: Int) { cells = (0...sources).map { _ in Cell() } }
+  /// One for each of so many sources, and for number 0.
+  func cells(_ sources: Int) -> [Cell] {
+    all.withLock { all in
+      while all.count <= sources { all.append(Cell()) }
+      return Array(all.prefix(sources + 1))
+    }
+  }
 
-  func countUnparsed(_ source: Int) { cells[source].value.wrappingAdd(1, ordering: .relaxed) }
+  /// Adds entries that have become durable, by source number.
+  func add(stored tally: [Int]) {
+    if tally.isEmpty { return }
+    for (cell, count) in zip(cells(tally.count - 1), tally) where count > 0 {
+      cell.stored.wrappingAdd(count, ordering: .relaxed)
+    }
+  }
 
-  public func unparsed(_ source: Int) -> Int { cells[source].value.load(ordering: .relaxed) }
+  /// Messages of a source that have become durable.
+  public func stored(_ source: Int) -> Int {
+    all.withLock { $0.indices.contains(source) ? $0[source].stored.load(ordering: .relaxed) : 0 }
+  }
+
+  public func unparsed(_ source: Int) -> Int {
+    all.withLock { $0.indices.contains(source) ? $0[source].count : 0 }
+  }
 }

@@ -15,7 +15,7 @@ struct Worker: ~Copyable {
   private var matcher: Matcher
   private var result: MatchResult
   private var builder: BlockBuilder
-  private let sourceNames: [SourceName]
+  private var sourceNames: [SourceName]
   /// By list of templates: its formats have quotes.
   private var quotes: [Bool] = []
   /// By the matcher's slot: takes what is left of a line that ends within its quotes.
@@ -25,14 +25,24 @@ struct Worker: ~Copyable {
   /// `hasher` has the salts of blocks that are stored in the clear.
   private var hasherIsClear = false
   private var guide: FormatGuide?
+  private var tally: BlockTally?
   private var traits: SourceTraits
-  private let formats: FormatLedger?
+  private let formats: FormatLedger
+  private let accounts: AccountLedger?
+  private let counters: ParseCounters
+  /// Of messages that do not fit, by source.
+  private var unparsed: [ParseCounters.Cell]
   /// Nil when all sources' messages are stored as they are.
   private var minimiser: Minimiser?
+  /// Receive time of the last message.
+  private var lastTime: Int64 = 0
   /// Which table of sources `matcher` is made of.
   private var generation: Int
 
-  init(_ sources: SourceTable, _ plan: SegmentPlan, _ formats: FormatLedger?) throws(CryptoError) {
+  init(
+    _ sources: SourceTable, _ plan: SegmentPlan, _ formats: FormatLedger, _ accounts: AccountLedger?,
+    _ counters: ParseCounters
+  ) throws(CryptoError) {
     hasher = try EntryHasher(seed: plan.seed)
     hasherIsClear = true
     hasherPlan = plan
@@ -40,9 +50,13 @@ struct Worker: ~Copyable {
     result = MatchResult(for: matcher)
     builder = BlockBuilder(for: matcher)
     sourceNames = sources.names
-    if let formats { guide = FormatGuide(formats, matcher) }
+    guide = FormatGuide(formats, sources, matcher)
+    if let accounts { tally = BlockTally(accounts, sources, matcher) }
+    self.counters = counters
+    unparsed = counters.cells(sources.definitions.count)
     traits = SourceTraits(sources)
     self.formats = formats
+    self.accounts = accounts
     generation = 0
     minimiser = Minimiser(sources, matcher)
     keepOrder(sources)
@@ -77,7 +91,10 @@ struct Worker: ~Copyable {
     let matcher = Matcher(sources.templateLists)
     result = MatchResult(for: matcher)
     builder = BlockBuilder(for: matcher)
-    if let formats { guide = FormatGuide(formats, matcher) }
+    sourceNames = sources.names
+    guide = FormatGuide(formats, sources, matcher)
+    if let accounts { tally = BlockTally(accounts, sources, matcher) }
+    unparsed = counters.cells(sources.definitions.count)
     traits = SourceTraits(sources)
     minimiser = Minimiser(sources, matcher)
     self.matcher = matcher
@@ -105,8 +122,7 @@ struct Worker: ~Copyable {
 
   /// Encodes the messages of `batch` into `block`, as entries from `place` on.
   mutating func encode(
-    _ batch: borrowing SlabBatch, at place: Sequencer.Place, into block: EncodedBlock,
-    _ counters: ParseCounters
+    _ batch: borrowing SlabBatch, at place: Sequencer.Place, into block: EncodedBlock
   ) throws(CryptoError) {
     // Entries of Stele itself are not encrypted: what they say of keys, losses and erasures is for everybody.
     let isClear = place.plan.key == nil || batch[0].isControl
@@ -117,13 +133,16 @@ struct Worker: ~Copyable {
     }
     if generation != place.generation { adopt(place.sources, place.generation) }
     block.plan = place.plan
+    block.clearTally(sources: place.sources.definitions.count + 1)
     block.leaves.removeAll()
     guide?.begin(&result)
     var index = place.firstIndex
     for number in 0..<batch.count {
-      try encode(batch[number], first: place.firstIndex, &index, block, counters)
+      try encode(batch[number], first: place.firstIndex, &index, block)
     }
-    guide?.finish(place.firstIndex, end: index)
+    // Whoever waits for the formats' count finds the account complete.
+    tally?.finish(place.firstIndex, end: index, lastTime: lastTime)
+    if guide?.finish(place.firstIndex, end: index) == nil { formats.finish(place.firstIndex, end: index) }
     block.payload.removeAll()
     block.contents = builder.finish(matcher, sourceNames: sourceNames, to: &block.payload)
     block.foldLeaves(first: place.firstIndex)
@@ -134,12 +153,19 @@ struct Worker: ~Copyable {
   mutating func releaseMemory() { builder = BlockBuilder(for: matcher) }
 
   private mutating func encode(
-    _ slab: borrowing Slab, first: UInt64, _ index: inout UInt64, _ block: EncodedBlock,
-    _ counters: ParseCounters
+    _ slab: borrowing Slab, first: UInt64, _ index: inout UInt64, _ block: EncodedBlock
   ) throws(CryptoError) {
     var lastEnvelope = UInt32.max
+    if slab.messageCount > 0 { lastTime = slab[slab.messageCount - 1].time }
+    var run: (source: UInt32, count: Int) = (0, 0)
+    defer { block.count(run.count, of: Int(run.source)) }
     for number in 0..<slab.messageCount {
       let record = slab[number]
+      if record.source != run.source {
+        block.count(run.count, of: Int(run.source))
+        run = (record.source, 0)
+      }
+      run.count += 1
       var raw = slab.message(record)
       let envelope = slab.envelope(Int(record.envelope))
       var metadata = EntryMetadata(
@@ -153,8 +179,10 @@ struct Worker: ~Copyable {
         let list = traits.list(for: raw, source: source)
         matcher.match(raw, list: list, into: &result)
         guide?.tally(result.body, source: source)
-        if result.node < 0 || result.isPartial { counters.countUnparsed(source) }
+        if result.node < 0 || result.isPartial { unparsed[source].add() }
         var flags = flags(of: raw, record.flags, source: source, list: list)
+        if record.envelope != lastEnvelope { tally?.begin(envelope: envelope) }
+        tally?.note(raw, flags, source: source, list: list, time: record.time, result)
         if minimiser != nil, let minimised = try minimise(raw, flags, source: source, list: list) {
           raw = minimised
           flags.masked = true

@@ -44,8 +44,9 @@ import Testing
       options.commitInterval = 0
       let log = PipelineLog(
         writer, exchange, Sequencer(next: first + 400, plan: plan, sources: SourceTable([])),
-        try SlabQueue(slabCount: 2, reserved: 1), nil, options,
-        { _ in })
+        try SlabQueue(slabCount: 2, reserved: 1),
+        FormatLedger(SourceTable([]), next: first + 400, chosen: { _ in }), nil, ParseCounters(), options,
+        CommitInterval(options.commitInterval), { _ in }, { _ in })
       let thread = try Thread(name: "write") { log.run() }
       for _ in 0..<100 { _ = exchange.takeEmpty() }
       #expect(log.durableIndex > first)
@@ -55,5 +56,49 @@ import Testing
       // And the entry that names the next one-time key.
       #expect(log.durableIndex == first + 401)
     }
+  }
+
+  /// A large segment is sealed while messages still come in; what is left to seal after that is small.
+  /// One is that of the log's first entry.
+  @Test(arguments: [(quickSeal: 0, seals: 3), (quickSeal: 1 << 30, seals: 2)])
+  func aLargeSegmentIsSealedBeforeReceivingEnds(_ quickSeal: Int, seals: Int) throws {
+    try withTemporaryDirectory { path in
+      let origin = try #require(KeyName("test.example/log"))
+      _ = try LogCreation.create(directory: path + "/log", origin: origin, keyPath: path + "/key")
+      var plan = DaemonPlan(directory: path + "/log", keyPath: path + "/key")
+      plan.pipeline.quickSeal = quickSeal
+      plan.pipeline.commitInterval = 5_000_000
+      let daemon = try Daemon(plan, notice: { _ in }, failed: { _ in })
+      try daemon.start()
+      let deadline = Clock.monotonic() + 30_000_000_000
+      while daemon.status.writing.openBytes == 0, Clock.monotonic() < deadline {
+        Clock.sleep(nanoseconds: 1_000_000)
+      }
+      try daemon.stop()
+      let names = try Directory(path + "/log").names()
+      #expect(names.filter { $0.hasSuffix(".seal") }.count == seals)
+      #expect(!names.contains { $0.hasSuffix(".open") })
+    }
+  }
+}
+
+@Suite struct ClockWatchTests {
+  @Test func aStepIsNoticedOnceAndDisciplineIsNot() {
+    var watch = ClockWatch()
+    var monotonic = Clock.monotonic()
+    var realtime = Clock.realtime()
+    func pass(_ time: Int64, _ drift: Int64) -> Int64? {
+      monotonic += time
+      realtime += time + drift
+      return watch.step(realtime: realtime, monotonic: monotonic)
+    }
+    #expect(pass(1_000_000_000, 0) == nil)
+    // Ten minutes of a clock that is slewed as fast as the kernel slews.
+    for _ in 0..<10 { #expect(pass(60_000_000_000, 30_000_000) == nil) }
+    let back = pass(1_000_000_000, -3_600_000_000_000) ?? 0
+    #expect(abs(back + 3_600_000_000_000) < 100_000_000)
+    #expect(pass(1_000_000_000, 0) == nil)
+    #expect((pass(1_000_000_000, 900_000_000) ?? 0) > 500_000_000)
+    #expect(ClockWatch.record(-3_600_000_000_000) == #"{"type":"clock_step","seconds":-3600.000}"#)
   }
 }

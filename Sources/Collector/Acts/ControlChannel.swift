@@ -1,6 +1,8 @@
 import Bytes
+import MerkleLog
 import Platform
 import SegmentWriter
+import Segments
 import Synchronization
 
 /// The control channel of a running daemon: the unix stream socket `DIRECTORY.control`, mode 0600. A request is
@@ -9,10 +11,12 @@ import Synchronization
 ///     {"do":"hello"}                          {"done":true}             once it is this client's turn
 ///     {"do":"record","entries":["{…}",…]}     {"done":true,"end":N}     under a checkpoint, N behind the last
 ///     {"do":"finish"}                         {"done":true}             the open segment is sealed
+///     {"do":"rotate","key":FILE,"reason":…}   {"done":true,"rotation":TEXT,"replaced":…}   else a key is made
+///     {"do":"status"}                         {"done":true,"status":{…}}  at once
 ///     anything                                {"error":"…"}
 ///
-/// One client is served at a time, from its connection to its end, so that one act is whole before another
-/// begins.
+/// One client at a time has its turn, from its first request other than for the status to the connection's end,
+/// so that one act is whole before another begins.
 enum ControlChannel {
   static func path(_ directory: String) -> String {
     var path = directory
@@ -79,14 +83,22 @@ public final class ChannelSession: LogSession {
   private var stream: ControlStream
 
   /// Connects, and waits for its turn. Nil when no daemon listens.
-  public init?(_ directory: String) throws(WriteError) {
+  public convenience init?(_ directory: String) throws(WriteError) {
+    self.init(watching: directory)
+    try ask(["do": "hello"])
+  }
+
+  /// Connects only to ask for the status. Nil when no daemon listens, or this user may not ask it.
+  public init?(watching directory: String) {
     path = directory
     do throws(SystemError) {
       stream = ControlStream(
         try Socket(.stream, connectedTo: .unix(path: ControlChannel.path(directory))))
     } catch { return nil }
-    try ask(["do": "hello"])
   }
+
+  /// What the daemon says of itself, as `serve --status-json` prints it.
+  public func status() throws(WriteError) -> JSONValue { try ask(["do": "status"])["status"] ?? .null }
 
   @discardableResult private func ask(_ request: JSONValue) throws(WriteError) -> JSONValue {
     let line: [UInt8]?
@@ -111,6 +123,15 @@ public final class ChannelSession: LogSession {
 
   public func finishSegment() throws(WriteError) { try ask(["do": "finish"]) }
 
+  public func rotate(to key: NextKeySource, reason: String?) throws(WriteError) -> RotationOutcome {
+    let file: String? = if case .file(let file) = key { file } else { nil }
+    let answer = try ask(["do": "rotate", "key": .optional(file), "reason": .optional(reason)])
+    guard let outcome = RotationOutcome(answer) else {
+      throw .daemon(path: path, reason: "its answer cannot be read; see `stele keys show`")
+    }
+    return outcome
+  }
+
   public func close() {}
 }
 
@@ -119,13 +140,22 @@ final class ControlServer: Sendable {
   private let session: PipelineSession
   private let path: String
   private let acts: ActLock
+  private let status: @Sendable () -> JSONValue
   private let isStopping = Atomic(false)
   private let thread = Mutex<Thread?>(nil)
+  private let clients = Mutex(0)
+
+  /// Most clients at a time; more wait in the kernel's queue.
+  private static let clientLimit = 16
 
   /// Listens, and starts the thread. Whoever does this holds the log's lock: a socket that is there is one
   /// that a killed daemon left.
-  init(_ directory: String, _ session: PipelineSession, _ acts: ActLock) throws(SystemError) {
+  init(
+    _ directory: String, _ session: PipelineSession, _ acts: ActLock,
+    status: @escaping @Sendable () -> JSONValue
+  ) throws(SystemError) {
     self.session = session
+    self.status = status
     self.acts = acts
     path = ControlChannel.path(directory)
     let cut = path.lastIndex(of: "/")
@@ -145,10 +175,18 @@ final class ControlServer: Sendable {
     init(_ socket: consuming Socket) { self.socket = socket }
   }
 
-  /// Ends the thread; a request that is being carried out is waited for.
+  private final class Client: Sendable {
+    private let socket: Mutex<Optional<Socket>>
+    init(_ socket: consuming Socket) { self.socket = Mutex(Optional(socket)) }
+    /// The socket, the first time.
+    func take() -> Socket? { socket.withLock { $0.take() } }
+  }
+
+  /// Ends the threads; a request that is being carried out is waited for.
   func stop() {
     isStopping.store(true, ordering: .releasing)
     thread.withLock { $0?.join() }
+    while clients.withLock({ $0 > 0 }) { Clock.sleep(nanoseconds: 2_000_000) }
     let cut = path.lastIndex(of: "/")
     if let parent = try? Directory(cut.map { $0 == path.startIndex ? "/" : String(path[..<$0]) } ?? ".") {
       _ = try? parent.remove(cut.map { String(path[path.index(after: $0)...]) } ?? path)
@@ -159,21 +197,43 @@ final class ControlServer: Sendable {
 
   private func serve(_ listener: Listener) {
     while goesOn {
+      if clients.withLock({ $0 >= Self.clientLimit }) {
+        Clock.sleep(nanoseconds: 20_000_000)
+        continue
+      }
       guard (try? listener.socket.descriptor.isReadable(within: 200_000_000)) == true,
         let accepted = try? listener.socket.accept()
       else { continue }
-      acts.lock.lock()
-      serve(accepted)
-      acts.lock.unlock()
+      admit(Client(accepted))
     }
+  }
+
+  /// Serves a client on a thread of its own.
+  private func admit(_ client: Client) {
+    clients.withLock { $0 += 1 }
+    let started = try? Thread(name: "stele-client", stackSize: 1 << 20) { [self] in
+      if let socket = client.take() { serve(socket) }
+      clients.withLock { $0 -= 1 }
+    }
+    if started == nil { clients.withLock { $0 -= 1 } }
   }
 
   private func serve(_ socket: consuming Socket) {
     var stream = ControlStream(socket)
+    var hasTurn = false
+    defer { if hasTurn { acts.lock.unlock() } }
     // Who breaks the connection is not there to hear of it.
     while goesOn, let line = (try? stream.line(while: { goesOn })) ?? nil {
-      let answer: JSONValue
-      do throws(WriteError) { answer = try carryOut(line) } catch { answer = ["error": .text("\(error)")] }
+      var answer: JSONValue
+      if let request = line.withView({ try? JSONValue(parsing: $0) }), request["do"]?.string == "status" {
+        answer = ["done": .flag(true), "status": status()]
+      } else {
+        if !hasTurn {
+          acts.lock.lock()
+          hasTurn = true
+        }
+        do throws(WriteError) { answer = try carryOut(line) } catch { answer = ["error": .text("\(error)")] }
+      }
       if (try? stream.send(answer)) == nil { return }
     }
   }
@@ -193,11 +253,35 @@ final class ControlServer: Sendable {
         let entry = Array(text.utf8).withView { try? JSONValue(parsing: $0) }
         guard entry?["type"]?.string != nil, text.utf8.count <= 256 << 10, !text.contains("\n")
         else { return ["error": "an entry must be one object of JSON with a type, of at most 256 KiB"] }
+        if let type = entry?["type"]?.string, KeyRecord.type == type || KeyEpochRecord.type == type {
+          return ["error": "entries about one-time keys are the writer's own"]
+        }
+        // Copies of old ones are carried on.
+        if entry?["type"]?.string == KeyRotationRecord.type, entry.flatMap(KeyRotationRecord.init) == nil {
+          return ["error": "an entry about the log's key must be signed by both keys"]
+        }
       }
       if texts.isEmpty { return ["error": "there is nothing to record"] }
       return ["done": .flag(true), "end": .number(try session.record(texts))]
+    case "rotate":
+      let outcome = try session.rotate(
+        to: request["key"]?.string.map { .file($0) } ?? .generated, reason: request["reason"]?.string)
+      return outcome.answer
     default: return ["error": "the request is not known to this version"]
     }
+  }
+}
+
+extension RotationOutcome {
+  fileprivate var answer: JSONValue {
+    ["done": .flag(true), "rotation": .text(rotation.text), "replaced": .flag(isKeyReplaced)]
+  }
+
+  fileprivate init?(_ answer: JSONValue) {
+    guard let text = answer["rotation"]?.string, case .flag(let isKeyReplaced)? = answer["replaced"],
+      let rotation = try? Array(text.utf8).withView({ try KeyRotation($0) })
+    else { return nil }
+    self.init(rotation, isKeyReplaced: isKeyReplaced)
   }
 }
 

@@ -52,7 +52,9 @@ public struct EraseAct: Sendable {
     var outcome = Outcome()
     var wanted: [(first: UInt64, ranges: [Range<UInt64>])] = []
     for part in parts {
-      if !isDryRun { try settle(part.first, key) }
+      if !isDryRun {
+        try writing { () throws(WriteError) in try Erasure.settle(path, first: part.first) }
+      }
       let new = try writing { () throws(WriteError) in
         try Erasure.readable(
           path, first: part.first, isSealed: part.isSealed, [Range<UInt64>](joining: part.entries))
@@ -65,11 +67,6 @@ public struct EraseAct: Sendable {
     if isDryRun { return outcome }
     for (first, ranges) in wanted { try erase(session, first, ranges, key) }
     return outcome
-  }
-
-  private func settle(_ first: UInt64, _ key: borrowing SignerKey) throws(ActError) {
-    let verifier = key.verifier
-    try writing { () throws(WriteError) in try Erasure.settle(path, first: first, verifier) }
   }
 
   private func erase(

@@ -1,4 +1,5 @@
 import Bytes
+import MerkleLog
 import Platform
 import SegmentWriter
 import Segments
@@ -32,6 +33,8 @@ public struct HoldTable: Sendable {
   private(set) var sources: [String: (index: UInt64, record: JSONValue)] = [:]
   /// The latest record of a timestamp token over a checkpoint, whose file outlives segments.
   private var timestamp: (index: UInt64, record: JSONValue)?
+  /// The rotations of the origin key, by the index that each has or had, with that of the latest entry about it.
+  private var rotations: [UInt64: (index: UInt64, record: JSONValue)] = [:]
   private var scanned: UInt64 = 0
 
   public init() {}
@@ -67,6 +70,9 @@ public struct HoldTable: Sendable {
       holds.removeAll { $0.name == hold.name }
       holds.append(hold)
     case "release": holds.removeAll { $0.name == text("id") }
+    case KeyRotationRecord.type:
+      guard let rotation = KeyRotationRecord(entry.json)?.rotation else { return }
+      rotations[rotation.index] = (entry.index, entry.json)
     case "source": sources[text("name")] = (entry.index, entry.json)
     default: break
     }
@@ -83,7 +89,9 @@ public struct HoldTable: Sendable {
   func carried(before index: UInt64) -> [JSONValue] {
     let records =
       holds.filter { $0.index < index }.map { (index: $0.index, record: $0.record) }
-      + (Array(sources.values) + [timestamp].compactMap(\.self)).filter { $0.index < index }
+      + (Array(sources.values) + Array(rotations.values) + [timestamp].compactMap(\.self)).filter {
+        $0.index < index
+      }
     return records.sorted { $0.index < $1.index }.map(\.record)
   }
 }

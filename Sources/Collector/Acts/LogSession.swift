@@ -12,6 +12,10 @@ public protocol LogSession: AnyObject {
   /// Ends the segment that is being written, and waits until it is sealed.
   func finishSegment() throws(WriteError)
 
+  /// Replaces the log's origin key, and says why in the log. The key is made where the log is written, or stands
+  /// in a file, whose path is absolute.
+  func rotate(to key: NextKeySource, reason: String?) throws(WriteError) -> RotationOutcome
+
   /// Gives the log back.
   func close() throws(WriteError)
 }
@@ -21,6 +25,9 @@ public final class WriterSession: LogSession {
   private let writer: LogWriter
 
   public init(_ writer: LogWriter) { self.writer = writer }
+
+  /// What opening the log found and cut off.
+  public var recovery: RecoveryReport { writer.recovery }
 
   @discardableResult public func record(_ texts: [String]) throws(WriteError) -> UInt64 {
     try writer.append(control: texts)
@@ -34,13 +41,22 @@ public final class WriterSession: LogSession {
     try writer.waitForSeals()
   }
 
+  public func rotate(to key: NextKeySource, reason: String?) throws(WriteError) -> RotationOutcome {
+    let next = try NextKey(directory: writer.path, keyPath: writer.keyPath, key)
+    return try writer.rotate(to: next, reason: reason)
+  }
+
   public func close() throws(WriteError) { try writer.close() }
 }
 
 extension LogOpening {
   /// Takes the log's lock, or, where a daemon has it, connects to that daemon.
-  public static func session(directory: String, keyPath: String) throws(WriteError) -> any LogSession {
-    do throws(WriteError) { return WriterSession(try open(directory: directory, keyPath: keyPath)) } catch {
+  public static func session(
+    directory: String, keyPath: String, options: WriterOptions = WriterOptions()
+  ) throws(WriteError) -> any LogSession {
+    do throws(WriteError) {
+      return WriterSession(try open(directory: directory, keyPath: keyPath, options: options))
+    } catch {
       guard case .locked = error, let session = try ChannelSession(directory) else { throw error }
       return session
     }
@@ -58,6 +74,10 @@ final class PipelineSession: LogSession, Sendable {
   }
 
   func finishSegment() throws(WriteError) { try pipeline.finishSegment() }
+
+  func rotate(to key: NextKeySource, reason: String?) throws(WriteError) -> RotationOutcome {
+    try pipeline.rotate(to: key, reason: reason)
+  }
 
   func close() {}
 }

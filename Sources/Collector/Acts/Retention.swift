@@ -1,4 +1,5 @@
 import Bytes
+import MerkleLog
 import Platform
 import SegmentWriter
 import Segments
@@ -26,7 +27,7 @@ public struct RetentionPolicy: Equatable, Sendable {
 ///     sweep    NNN.amendment, NNN.cms, NNN.torn, NNN.tsr; fsync(directory)
 ///
 /// What is interrupted is done again by the next one. What is recorded in a removed segment and still counts,
-/// holds, sources and the newest timestamp, is recorded anew before.
+/// holds, sources, rotations of the origin key and the newest timestamp, is recorded anew before.
 public struct PruneAct: Sendable {
   public struct Segment: Sendable {
     public var first: UInt64
@@ -98,7 +99,7 @@ public struct PruneAct: Sendable {
     } catch { throw .write(.system(error)) }
   }
 
-  /// Removes what stands beside segments that are gone, but for their seals. Only now: a segment without its
+  /// Removes what stands beside segments that are gone, and in the cache, but for their seals. Only now: a segment without its
   /// amendment or its key would be damage.
   private static func sweep(_ directory: borrowing Directory, before end: UInt64) throws(SystemError) {
     for name in try directory.names() {
@@ -107,6 +108,7 @@ public struct PruneAct: Sendable {
       case ((let first, .cms)?, _) where first < end: try directory.remove(name)
       case ((let first, .torn)?, _) where first < end: try directory.remove(name)
       case (_, .seal(let first)?) where first < end: try directory.remove(name)
+      case ((let first, .seal)?, _) where first < end: try directory.remove(KeptSubtrees.file(first))
       default: continue
       }
     }
@@ -157,7 +159,9 @@ final class RetentionKeeper: Sendable {
   nonisolated(unsafe) private var isStopping = false
   nonisolated(unsafe) private var thread: Thread?
 
-  /// Looks every `interval` nanoseconds. `notice` gets what was removed, and what could not be.
+  var policy: RetentionPolicy { act.policy }
+
+  /// Looks at once, and every `interval` nanoseconds. `notice` gets what was removed, and what could not be.
   init(
     _ act: PruneAct, _ session: PipelineSession, _ acts: ActLock, interval: Int64,
     notice: @escaping @Sendable (String) -> Void
@@ -180,11 +184,11 @@ final class RetentionKeeper: Sendable {
 
   private func run() {
     var table = HoldTable()
-    while waitForTurn() {
+    repeat {
       do throws(ActError) { try acts.lock.withLock { () throws(ActError) in try prune(&table) } } catch {
         notice("retention: \(error)")
       }
-    }
+    } while waitForTurn()
   }
 
   private func prune(_ table: inout HoldTable) throws(ActError) {
