@@ -63,10 +63,11 @@ let package = Package(
     target("Segments", ["Bytes", "Compression", "Cryptography", "MerkleLog", "Templates"]),
     target("Events", ["Bytes", "Templates"]),
     target("Formats", ["Bytes", "Events", "Syslog", "Templates"]),
-    target("ProxyConfiguration", ["Bytes", "Cryptography", "Events", "Formats", "Platform", "Templates", "Yams"]),
+    target(
+      "ProxyConfiguration", ["Bytes", "Cryptography", "Events", "Formats", "Platform", "Templates", "Yams"]),
     target("SegmentReader", ["Bytes", "Cryptography", "MerkleLog", "Platform", "Segments", "Templates"]),
     target("SegmentWriter", ["Bytes", "Cryptography", "MerkleLog", "Platform", "Segments", "Templates"]),
-    target("Intake", ["Bytes", "Platform", "Syslog", "TLS"]),
+    target("Intake", ["Bytes", "Events", "Platform", "Syslog", "TLS"]),
     target(
       "Inspect",
       ["Bytes", "Cryptography", "Events", "MerkleLog", "Platform", "SegmentReader", "Segments", "Templates"]),
@@ -109,8 +110,9 @@ let package = Package(
     tests(
       "DiskTests",
       [
-        "Bytes", "Cryptography", "Inspect", "MerkleLog", "Platform", "SegmentWriter", "Segments", "Templates",
-        "TestSupport",
+        "Bytes", "Cryptography", "Inspect", "MerkleLog", "Platform", "SegmentReader", "SegmentWriter",
+        "Segments",
+        "Templates", "TestSupport",
       ]),
     tests(
       "CollectorTests",
@@ -119,11 +121,14 @@ let package = Package(
         "Templates",
         "TestSupport",
       ]),
-    tests("ConfigurationTests", ["Bytes", "Syslog", "TLS", "TestSupport", "stele"]),
+    tests(
+      "ConfigurationTests",
+      ["Bytes", "Intake", "ProxyConfiguration", "Syslog", "TLS", "TestSupport", "stele"]),
     .target(
       name: "Fuzzers",
       dependencies: [
-        "Bytes", "Cryptography", "Formats", "Inspect", "MerkleLog", "Platform", "ProxyConfiguration", "Segments",
+        "Bytes", "Cryptography", "Formats", "Inspect", "MerkleLog", "Platform", "ProxyConfiguration",
+        "Segments",
         "Syslog", "Templates",
       ],
       path: "Tests/Fuzzers", swiftSettings: settings),
@@ -131,14 +136,18 @@ let package = Package(
       name: "fuzz", dependencies: ["Bytes", "Fuzzers"], path: "Tests/Fuzz", swiftSettings: settings),
     tests("FuzzTests", ["Fuzzers"]),
     tests("BytesTests", ["Bytes"]),
-    tests("SegmentWriterTests", ["Bytes", "Cryptography", "MerkleLog", "Platform", "SegmentWriter", "Segments"]),
+    tests(
+      "SegmentWriterTests", ["Bytes", "Cryptography", "MerkleLog", "Platform", "SegmentWriter", "Segments"]),
     tests("CryptographyTests", ["Bytes", "COpenSSL", "Cryptography", "TestSupport"]),
     tests("MerkleLogTests", ["Bytes", "Cryptography", "MerkleLog"]),
     tests("PlatformTests", ["Bytes", "Platform"]),
     tests("TemplatesTests", ["Bytes", "Templates", "TestSupport"]),
     tests(
       "SegmentsTests",
-      ["Bytes", "Compression", "Cryptography", "Formats", "MerkleLog", "Segments", "Templates", "TestSupport"]),
+      [
+        "Bytes", "Compression", "Cryptography", "Formats", "MerkleLog", "Segments", "Templates",
+        "TestSupport",
+      ]),
     tests("SyslogTests", ["Bytes", "Syslog", "TestSupport"]),
     tests("TLSTests", ["Bytes", "TLS"]),
     .testTarget(
@@ -148,11 +157,15 @@ let package = Package(
     tests("HTTPTests", ["HTTP", "Platform", "TestSupport"]),
     tests(
       "SegmentReaderTests",
-      ["Bytes", "Cryptography", "MerkleLog", "Platform", "SegmentReader", "Segments", "Templates", "TestSupport"]),
+      [
+        "Bytes", "Cryptography", "MerkleLog", "Platform", "SegmentReader", "Segments", "Templates",
+        "TestSupport",
+      ]),
     tests(
       "InspectTests",
       [
-        "Bytes", "Cryptography", "Events", "Inspect", "MerkleLog", "Platform", "SegmentReader", "SegmentWriter",
+        "Bytes", "Cryptography", "Events", "Inspect", "MerkleLog", "Platform", "SegmentReader",
+        "SegmentWriter",
         "Segments", "Templates", "TestSupport",
       ]),
     tests(
@@ -164,15 +177,16 @@ let package = Package(
     tests(
       "AdversaryTests",
       [
-        "Bytes", "Cryptography", "Inspect", "MerkleLog", "Platform", "SegmentReader", "SegmentWriter", "Segments",
+        "Bytes", "Cryptography", "Inspect", "MerkleLog", "Platform", "SegmentReader", "SegmentWriter",
+        "Segments",
         "Templates", "TestSupport", "Witness", "stele",
       ]),
-    tests("IntakeTests", ["Bytes", "Intake", "Platform", "Syslog", "TLS"]),
+    tests("IntakeTests", ["Bytes", "Events", "Intake", "Platform", "Syslog", "TLS"]),
     .testTarget(
       name: "EventsTests", dependencies: ["Bytes", "Events", "Templates"], exclude: ["Schemas"],
       swiftSettings: settings),
     tests("ProxyConfigurationTests", ["Bytes", "Formats", "Platform", "ProxyConfiguration", "Templates"]),
-    tests("FormatsTests", ["Bytes", "Events", "Formats", "Templates", "TestSupport"]),
+    tests("FormatsTests", ["Bytes", "Events", "Formats", "Syslog", "Templates", "TestSupport"]),
     .testTarget(
       name: "IntegrationTests",
       dependencies: ["Bytes", "Events", "Formats", "Platform", "Templates", "TestSupport", "stele"],

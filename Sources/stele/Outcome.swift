@@ -33,7 +33,7 @@ enum Outcome: Int32, Sendable {
     case let error as DaemonError:
       switch error {
       case .write(let error): self.init(error)
-      case .listen: self = .failed
+      case .listen, .stopping: self = .failed
       case .system(let error): self.init(error)
       }
     case let error as SystemError: self.init(error)
@@ -67,9 +67,10 @@ enum Outcome: Int32, Sendable {
     case .system(let error): self.init(error)
     case .missing: self = .missing
     case .note, .damaged: self = .damage
-    case .readBack: self = .inputOutput
-    case .crypto, .exists, .keyExists, .locked, .wrongKey, .wrongKeyStore, .noFirstKey, .key, .noRoomForKey,
-      .unerasable, .encrypted, .noEntry, .daemon:
+    case .readBack, .removed: self = .inputOutput
+    case .crypto, .exists, .keyExists, .locked, .wrongKey, .superseded, .rotation, .wrongKeyStore,
+      .noFirstKey, .key,
+      .noRoomForKey, .unerasable, .encrypted, .noEntry, .daemon:
       self = .failed
     }
   }

@@ -19,7 +19,9 @@ struct Stele: AsyncParsableCommand {
       """,
     version: Version.text,
     subcommands: [
-      Init.self, Serve.self, Replay.self, Verify.self, Search.self, Prove.self, Check.self, SealCommand.self,
+      Init.self, Serve.self, Replay.self, Verify.self, Search.self, Tail.self, Top.self, Losses.self,
+      Prove.self,
+      Check.self, SealCommand.self,
       Erase.self, Prune.self, HoldCommand.self, Release.self, Holds.self, Export.self, Publish.self,
       InspectCommand.self,
       TimestampCommand.self, Cosign.self, WitnessCommand.self, Explain.self, CheckSource.self, Lint.self,

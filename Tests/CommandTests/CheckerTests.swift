@@ -13,9 +13,14 @@ import Testing
 
   /// Ways in which a log comes to be, and the exit status of its verification.
   enum Kind: String, CaseIterable {
-    case plain, erased, pruned, encrypted, newEpoch, restored
+    case plain, erased, pruned, encrypted, newEpoch, restored, rotated, rotatedErasedPruned
 
-    var status: Int { self == .erased || self == .newEpoch || self == .restored ? 3 : 0 }
+    var status: Int {
+      switch self {
+      case .erased, .newEpoch, .restored, .rotatedErasedPruned: 3
+      default: 0
+      }
+    }
   }
 
   private static let haproxy = (0..<15).map { number in
@@ -56,6 +61,22 @@ import Testing
     case .pruned:
       try run("replay", "@nginx", "--into", "@log")
       try run("prune", "@log", "--keep", "4KiB")
+    case .rotated:
+      for _ in 0..<2 {
+        try run("keys", "rotate", "@log", "--reason", "test")
+        try run("replay", "@nginx", "--into", "@log")
+      }
+    case .rotatedErasedPruned:
+      for _ in 0..<2 {
+        try run("keys", "rotate", "@log")
+        try run("replay", "@nginx", "--into", "@log")
+      }
+      try run("prune", "@log", "--keep", "1B")
+      try run("replay", "@nginx", "--into", "@log")
+      let shown = try sandbox.stele("search", "@log", "--limit", "1", "--output", "ndjson")
+      let entry = try #require(Sandbox.object(shown.text)?["seq"] as? Int, "\(shown.errors)")
+      try run("erase", "@log", "\(entry)", "--authority", "a", "--reason", "b", "--approver", "c")
+      try run("keys", "rotate", "@log")
     case .newEpoch:
       try FileManager.default.removeItem(atPath: sandbox.path("log.next"))
       try run("replay", "@nginx", "--into", "@log")
@@ -204,9 +225,8 @@ import Testing
   private static let golden = Sandbox.root + "/Fixtures/segments/v1-kinds"
 
   @Test(
-    .enabled(
-      if: isRunnable && FileManager.default.fileExists(atPath: golden), "there are no golden logs yet"),
-    arguments: Kind.allCases)
+    .enabled(if: isRunnable, "python3-cryptography is missing"),
+    arguments: Kind.allCases.filter { FileManager.default.fileExists(atPath: golden + "/" + $0.rawValue) })
   func logsOfTheFirstVersionAreJudgedAsTheyWere(_ kind: Kind) throws {
     let path = Self.golden + "/" + kind.rawValue
     let verdicts = try judge([(kind.rawValue, try readTree(path))], key: path + "/vkey")

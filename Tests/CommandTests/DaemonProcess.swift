@@ -8,10 +8,13 @@ final class DaemonProcess {
   private let sandbox: Sandbox
 
   /// Starts it, with `--status-json`, and waits until it listens.
-  init(_ sandbox: Sandbox, _ arguments: [String], environment: [String: String] = [:]) throws {
+  /// `under` is a program that runs it, with its arguments.
+  init(
+    _ sandbox: Sandbox, _ arguments: [String], environment: [String: String] = [:], under: [String] = []
+  ) throws {
     self.sandbox = sandbox
-    program = try Program(
-      Program.stele, ["serve", "--status-json"] + arguments.map(sandbox.resolve), environment: environment)
+    let command = under + [Program.stele, "serve", "--status-json"] + arguments.map(sandbox.resolve)
+    program = try Program(command[0], Array(command.dropFirst()), environment: environment)
     let isUp = program.wait(30) { $0.output.contains(UInt8(ascii: "\n")) }
     try #require(isUp, "\(program.errors)")
   }

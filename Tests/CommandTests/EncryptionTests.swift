@@ -88,6 +88,61 @@ import Testing
     }
   }
 
+  /// The host has forgotten the keys, and yet proves that the log only grew: to witnesses, and to anybody.
+  @Test func thatItOnlyGrewIsProvedWithoutAnyKey() throws {
+    let sandbox = try Self.sandbox()
+    var kept: [String] = []
+    for count in [1, 3, 300, 20, 700] {
+      kept.append("@kept-\(kept.count)")
+      try sandbox.directory.copy("log/checkpoint", to: "kept-\(kept.count - 1)")
+      try sandbox.write("more", (0..<count).map { "line \($0)\n" }.joined())
+      let replayed = try sandbox.stele("replay", "@more", "--into", "@log", "--recipient", "@rsa.crt")
+      #expect(replayed.status == 0, "\(replayed.errors)")
+    }
+    for (number, from) in kept.enumerated() {
+      for to in kept[(number + 1)...] + ["@log/checkpoint"] {
+        let proved = try sandbox.stele(
+          "prove", "@log", "--from", from, "--to", to, "--output", "@proof")
+        #expect(proved.status == 0, "\(from) to \(to): \(proved.errors)")
+        #expect(try sandbox.stele("check", "@proof", "--key", "@log.vkey").status == 0)
+      }
+    }
+    // Nothing else says it.
+    try FileManager.default.removeItem(atPath: sandbox.path("log/tile/kept"))
+    #expect(try sandbox.stele("prove", "@log", "--from", kept[0], "--output", "@proof").status == 3)
+    #expect(try sandbox.stele("verify", "@log", "--key", "@log.vkey").status == 0)
+  }
+
+  @Test func theTreeIsExportedByWhoCanReadIt() throws {
+    let sandbox = try Self.sandbox()
+    for options in [[], ["--decrypt", "@other.key"]] {
+      let refused = try Program.run(
+        Program.stele, (["export", "@log", "@tiles"] + options).map(sandbox.resolve))
+      #expect(refused.status == 3)
+      #expect(refused.errors.contains("entries 3 to 22 are encrypted"), "\(refused.errors)")
+      #expect(refused.errors.contains("--decrypt"))
+    }
+    let exported = try sandbox.stele(
+      "export", "@log", "@tiles", "--decrypt", "@ec.key", "--certificate", "@ec.crt")
+    #expect(exported.status == 0, "\(exported.errors)")
+    #expect(try sandbox.directory.read("tiles/checkpoint") == sandbox.directory.read("log/checkpoint"))
+    // And on, while somebody serves it.
+    #expect(try sandbox.stele("publish", "@tiles", "--listen", "a", "--decrypt", "@ec.key").status == 64)
+    let site = try Program(
+      Program.stele,
+      [
+        "publish", "@tiles", "--log", "@log", "--decrypt", "@rsa.key", "--listen", "http://127.0.0.1:0",
+        "--every", "20ms",
+      ].map(sandbox.resolve))
+    #expect(site.wait(30) { !$0.output.isEmpty }, "\(site.errors)")
+    #expect(
+      try sandbox.stele("replay", "@lines", "--into", "@log", "--recipient", "@rsa.crt").status == 0)
+    let newest = try sandbox.directory.read("log/checkpoint")
+    #expect(site.wait(30) { _ in (try? sandbox.directory.read("tiles/checkpoint")) == newest })
+    site.signal(SIGTERM)
+    #expect(site.wait().status == 0)
+  }
+
   @Test func inspectSaysWhatIsEncrypted() throws {
     let sandbox = try Self.sandbox()
     #expect(

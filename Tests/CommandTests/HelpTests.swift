@@ -6,7 +6,8 @@ import Testing
 @Suite struct HelpTests {
   private static let commands = [
     "init", "serve", "replay", "verify", "search", "prove", "check", "seal", "inspect", "explain", "lint",
-    "check-source", "config check", "export", "publish", "keys show", "keys export", "keys generate",
+    "check-source", "config check", "export", "publish", "keys show", "keys export", "keys generate", "tail",
+    "top",
   ]
 
   /// What the help of `command` shows under EXAMPLES, lines that continue one another joined.
@@ -41,6 +42,8 @@ import Testing
     for example in examples {
       // A daemon does not end, and nobody listens.
       if ["serve", "publish"].contains(command) || example.contains(" --to ") { continue }
+      if command == "tail", !example.contains("--no-follow") { continue }
+      if command == "top", !example.contains("--once") { continue }
       let result = try Program.run("/bin/bash", ["-c", Self.script(example, sandbox)])
       // The configurations ship logs over UDP, or do not log at all, which are findings.
       let status: Int32 = command == "lint" ? 3 : 0
@@ -86,6 +89,7 @@ import Testing
       "stat_prefix":"a"}}]}]}]}}
       """#,
     ]
+    try sandbox.directory.write("reader.key", TestIdentity.ec.key)
     for (name, text) in files { try sandbox.write(name, text + "\n") }
     _ = try Program.run(
       "/bin/bash", ["-c", "gzip -c '\(sandbox.path("haproxy.log"))' > '\(sandbox.path("haproxy.log"))'.1.gz"])

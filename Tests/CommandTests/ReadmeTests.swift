@@ -30,8 +30,9 @@ import Testing
     }
     #expect(try read(".ci/run").contains("bash Packaging/test.sh"))
     #expect(try read("Packaging/test.sh").contains("bash Packaging/demo.sh"))
+    #expect(try read("Packaging/test.sh").contains("bash Packaging/systemd-test.sh"))
     #expect(try read("Packaging/test.sh").contains("swift test"))
-    for name in ["demo", "test", "install", "libraries"] {
+    for name in ["demo", "test", "install", "libraries", "build", "deb", "systemd-test"] {
       #expect(try Program.run("/bin/bash", ["-n", Sandbox.root + "/Packaging/\(name).sh"]).status == 0)
     }
   }
@@ -64,7 +65,10 @@ import Testing
     #expect(try sandbox.directory.read("all.log").count > 5000)
     #expect(try sandbox.stele("search", "@edge", "http.status >= 400").text.split(separator: "\n").count > 5)
     // What the installation put there is what the unit and the configuration expect.
-    for file in ["usr/local/bin/stele", "etc/stele/stele.yaml", "etc/systemd/system/stele.service"] {
+    for file in [
+      "usr/bin/stele", "etc/stele/stele.yaml", "lib/systemd/system/stele.service",
+      "lib/systemd/system/stele.socket",
+    ] {
       #expect(FileManager.default.fileExists(atPath: sandbox.path("root/" + file)), "\(file)")
     }
     #expect(try sandbox.stele("verify", "@root/var/lib/stele/edge").status == 0)
@@ -82,11 +86,16 @@ import Testing
   }
 
   private func run(_ command: String, _ sandbox: Sandbox) throws -> Program.Result {
-    if command.hasPrefix("sudo bash Packaging/") {
-      let script = "cd '\(Sandbox.root)' && \(command.dropFirst("sudo ".count))"
+    if command.contains("bash Packaging/") {
+      let script =
+        "cd '\(Sandbox.root)' && \(command.replacing("sudo ", with: ""))"
+        + (command.contains("deb.sh") ? " '\(sandbox.path("debs"))'" : "")
       return try Program.run(
         "/bin/bash", ["-c", script],
-        environment: ["DESTDIR": sandbox.path("root"), "STELE": Program.stele])
+        environment: [
+          "DESTDIR": sandbox.path("root"), "DIRECTORY": sandbox.path("debs"), "STELE": Program.stele,
+          "COMPRESSION": "none",
+        ])
     }
     let script =
       "set -o pipefail; cd '\(sandbox.directory.path)'; stele() { '\(Program.stele)' \"$@\"; }; \(command)"
@@ -118,14 +127,21 @@ import Testing
     #expect(checked.status == 0, "\(checked.errors)")
   }
 
-  @Test(.enabled(if: Program.find("systemd-analyze") != nil)) func theUnitIsOneThatSystemdTakes() throws {
+  @Test(.enabled(if: Program.find("systemd-analyze") != nil), arguments: ["stele", "stele@"])
+  func theUnitsAreSafeAndSystemdTakesThem(_ name: String) throws {
     let sandbox = try Sandbox()
-    let text = try String(contentsOfFile: Sandbox.root + "/Packaging/stele.service", encoding: .utf8)
-      .replacing("/usr/local/bin/stele", with: Program.stele)
-    try sandbox.write("stele.service", text)
+    for kind in ["service", "socket"] {
+      let text = try String(contentsOfFile: "\(Sandbox.root)/Packaging/\(name).\(kind)", encoding: .utf8)
+        .replacing("/usr/bin/stele", with: Program.stele)
+      try sandbox.write("\(name).\(kind)", text)
+    }
     let analyze = try #require(Program.find("systemd-analyze"))
-    let checked = try Program.run(analyze, ["verify", "--man=no", sandbox.path("stele.service")])
+    let checked = try Program.run(
+      analyze, ["verify", "--man=no", sandbox.path("\(name).service"), sandbox.path("\(name).socket")])
     #expect(checked.status == 0, "\(checked.errors)")
     #expect(!checked.errors.contains("Unknown key"), "\(checked.errors)")
+    let security = try Program.run(
+      analyze, ["security", "--offline=yes", "--threshold=15", sandbox.path("\(name).service")])
+    #expect(security.status == 0, "\(security.text.split(separator: "\n").last ?? "")")
   }
 }

@@ -1,4 +1,5 @@
 import Bytes
+import Intake
 import Syslog
 import TLS
 import TestSupport
@@ -119,6 +120,92 @@ import Testing
     }
   }
 
+  static let limits = """
+        client_certificate: required
+        tls_minimum: 1.3
+        connections: 500
+        connections_per_peer: 20
+        handshake_timeout: 3s
+        idle_timeout: 10m
+        rate: 1000
+        burst: 5000
+        clients:
+          - {san: lb1.example.com, hosts: [lb1, lb1.example.com]}
+          - fingerprint: "SHA256:AB:\(String(repeating: "0", count: 62))"
+
+    """
+
+  @Test func clientsAndLimitsAreUnderstoodAndPrinted() throws {
+    let text = Self.text.replacing("    client_certificate: optional\n", with: Self.limits)
+    let tls = try settings(text).sources[1]
+    #expect(tls.tlsMinimum == .tls13)
+    let limits = PeerLimits(
+      connections: 500, connectionsPerPeer: 20, handshakeTimeout: 3_000_000_000, idleTimeout: 600_000_000_000,
+      rate: RateLimit(rate: 1000, burst: 5000))
+    #expect(tls.limits == limits)
+    #expect(
+      tls.clients
+        == ClientList([
+          .init(.name("lb1.example.com"), hosts: ["lb1", "lb1.example.com"]),
+          .init(.fingerprint([0xAB] + Array(repeating: 0, count: 31))),
+        ]))
+    // What is printed can be read again.
+    #expect(try settings(settings(text).yaml).sources == settings(text).sources)
+    #expect(try settings(text).json.text.contains(#""clients":[{"san":"lb1.example.com","hosts":["lb1""#))
+    let rated = try settings(Self.text.replacing("sockets: 2", with: "rate: 7")).sources[0]
+    #expect(rated.limits.rate == RateLimit(rate: 7, burst: 7))
+  }
+
+  @Test(arguments: [
+    ("    burst: 5000", "", "    rate: 1000", "    burst: 1", 23, 5, "'burst' says nothing without 'rate'"),
+    ("required", "optional", "", "", 26, 7, "needs client_certificate to be required"),
+    ("{san: lb1.example.com, hosts", "{host", "", "", 26, 10, "did you mean 'hosts'?"),
+    ("san: lb1.example.com, ", "", "", "", 26, 9, "needs 'san'"),
+    ("san: lb1.example.com", "fingerprint: x", "", "", 26, 23, "openssl x509"),
+    ("san: lb1.example.com", "san: a, fingerprint: x", "", "", 26, 31, "remove one"),
+    ("[lb1, ", "['a b', ", "", "", 26, 40, "no host name"),
+    ("tls_minimum: 1.3", "tls_minimum: 1.1", "", "", 18, 18, "one of 1.2, 1.3"),
+    ("connections: 500", "connections: 0", "", "", 19, 18, "a number from 1 to"),
+    ("idle_timeout: 10m", "idle_timeout: 10", "", "", 22, 19, "is no duration"),
+  ])
+  func mistakesInClientsAndLimitsAreNamed(
+    _ old: String, _ new: String, _ other: String, _ otherNew: String, _ line: Int, _ column: Int,
+    _ words: String
+  ) throws {
+    #expect(Self.limits.contains(old))
+    var limits = Self.limits.replacing(old, with: new, maxReplacements: 1)
+    if !other.isEmpty { limits = limits.replacing(other, with: otherNew) }
+    do throws(ConfigurationError) {
+      _ = try settings(Self.text.replacing("    client_certificate: optional\n", with: limits))
+      Issue.record("no error")
+    } catch {
+      #expect(error.text.contains(words), "\(error)")
+      #expect(error.line == line && error.column == column, "\(error)")
+    }
+  }
+
+  @Test func aCertificatesEndIsSaidOnceForEachStep() {
+    let day: Int64 = 86_400
+    var warnings = ExpiryWarnings()
+    func due(_ left: Int64) -> [String] {
+      warnings.due(.init(fingerprint: [], notAfter: 50 * day, authoritiesNotAfter: nil), now: 50 * day - left)
+    }
+    #expect(due(31 * day).isEmpty)
+    #expect(due(30 * day).count == 1)
+    #expect(due(29 * day).isEmpty)
+    #expect(due(6 * day).first?.hasPrefix("the certificate expires in 6 days: replace it") == true)
+    #expect(due(5 * day).isEmpty)
+    #expect(due(3 * 3600).first?.hasPrefix("the certificate expires in 3 h 00 min") == true)
+    #expect(due(0).first?.hasPrefix("the certificate has expired") == true)
+    #expect(due(-day).isEmpty)
+    // A new certificate begins anew, and authorities are told apart.
+    #expect(
+      warnings.due(.init(fingerprint: [], notAfter: 5 * day, authoritiesNotAfter: nil), now: 0).count == 1)
+    let both = warnings.due(.init(fingerprint: [], notAfter: 90 * day, authoritiesNotAfter: day), now: 0)
+    #expect(
+      both.count == 1 && both.first?.contains("an authority of the clients' certificates expires") == true)
+  }
+
   @Test(arguments: [
     Mistake(
       "  directory:", "  directroy:", 2, 3, "unknown key 'directroy' in log: did you mean 'directory'?"),
@@ -129,7 +216,7 @@ import Testing
     Mistake("commit: 100ms", "commit: 2h", 3, 9, "outside 1ms to 1m"),
     Mistake("commit: 100ms", "commit: [1s]", 3, 9, "must be a text, not a list"),
     Mistake("commit: 100ms", "commit:", 3, 8, "must not be empty"),
-    Mistake("commit: 100ms", "http: {listen: '127.0.0.1:9464'}", 3, 1, "not available in this version"),
+    Mistake("commit: 100ms", "http: {listen: '0.0.0.0:9464'}", 3, 16, "can be reached from other hosts"),
     Mistake("commit: 100ms", "segment: {size: 1GiB}", 3, 1, "the key 'segment' is given twice"),
     Mistake("size: 64MiB", "size: 64Mib", 4, 17, "'64Mib' is no size"),
     Mistake("segment: {size: 64MiB, age: 10m}", "segment: 64MiB", 4, 10, "must be a group of keys"),
@@ -161,6 +248,26 @@ import Testing
     Mistake("max_message: 32KiB", "max_message: 1GiB", 19, 18, "outside"),
     Mistake("  - name: tls", "  - tls", 13, 11, "not YAML"),
     Mistake("log:\n", "log: 'x\n", 22, 21, "not YAML"),
+    Mistake("directory: data/edge", "directory: 5", 2, 14, "5 is a number; if it is meant so, write '5'"),
+    Mistake("name: nginx", "name: 0x10", 20, 11, "0x10 is a number"),
+    Mistake("name: nginx", "name: on", 20, 11, "on is yes or no"),
+    Mistake("name: nginx", "name: ~", 20, 11, "~ is nothing"),
+    Mistake("key: /etc/tls.key", "key: -1.5", 15, 10, "-1.5 is a number"),
+    Mistake("format: haproxy/httplog", "format: [a]", 8, 13, "must be a text, not a list"),
+    Mistake("sockets: 2", "sockets: {a: 1}", 10, 14, "must be a text, not a group"),
+    Mistake("commit: 100ms", "commit: &x 100ms", 3, 9, "anchors and aliases (&x, *x)"),
+    Mistake("segment: {size: 64MiB, age: 10m}", "segment: &s {size: 64MiB}", 4, 10, "anchors and aliases"),
+    Mistake("name: nginx", "name: *n", 20, 11, "undefined alias"),
+    Mistake("commit: 100ms", "\tcommit: 100ms", 3, 1, "indent with blanks"),
+    Mistake("    sockets: 2", "\tsockets: 2", 10, 1, "indent with blanks"),
+    Mistake("commit: 100ms", "---\ncommit: 100ms", 3, 1, "a second document begins here"),
+    Mistake("    sockets: 2", "    format: auto", 8, 5, "the key 'format' is given twice"),
+    Mistake(
+      "directory: data/edge", "directory: ${NO_SUCH_VAR}/e", 2, 14, "no variable NO_SUCH_VAR; set it, or"),
+    Mistake("directory: data/edge", "directory: /data/$HOME", 2, 14, "write $$ for the character itself"),
+    Mistake("directory: data/edge", "directory: '${}'", 2, 14, "'${}' is not written as ${NAME}"),
+    Mistake("directory: data/edge", "directory: '${A-b}'", 2, 14, "'${A-b}' is not written as ${NAME}"),
+    Mistake("directory: data/edge", "directory: '${A:-}'", 2, 14, "comes to nothing"),
   ])
   func mistakesAreNamedWithLineAndColumn(_ mistake: Mistake) throws {
     #expect(Self.text.contains(mistake.old))

@@ -26,7 +26,7 @@ import Testing
         Issue.record("round \(round): \(daemon.errors)")
         return
       }
-      let socket = try #require(Self.connect(port))
+      let socket = try #require(LoopbackSocket.connect(port))
       let delay = Double.random(in: 0.05...0.6, using: &generator)
       let start = Date()
       while Date().timeIntervalSince(start) < delay {
@@ -100,21 +100,6 @@ import Testing
 
   // MARK: The load
 
-  private static func connect(_ port: UInt16) -> Int32? {
-    let socket = Glibc.socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
-    var address = sockaddr_in()
-    address.sin_family = sa_family_t(AF_INET)
-    address.sin_port = port.bigEndian
-    address.sin_addr.s_addr = unsafe inet_addr("127.0.0.1")
-    let size = socklen_t(MemoryLayout<sockaddr_in>.size)
-    let result = unsafe withUnsafePointer(to: &address) { pointer in
-      unsafe pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-        unsafe Glibc.connect(socket, $0, size)
-      }
-    }
-    return result == 0 ? socket : nil
-  }
-
   /// Sends some hundred messages; false when the daemon has gone.
   private static func send(_ socket: Int32, from number: inout Int) -> Bool {
     var text = ""
@@ -124,15 +109,6 @@ import Testing
       text += line + "\n"
       number += 1
     }
-    let bytes = Array(text.utf8)
-    var sent = 0
-    while sent < bytes.count {
-      let count = unsafe bytes.withUnsafeBytes { bytes in
-        unsafe Glibc.send(socket, bytes.baseAddress! + sent, bytes.count - sent, Int32(MSG_NOSIGNAL))
-      }
-      if count <= 0 { return false }
-      sent += count
-    }
-    return true
+    return LoopbackSocket.send(socket, text)
   }
 }

@@ -114,7 +114,9 @@ import Testing
   // MARK: The log
 
   private func check(_ run: Run, _ name: String) throws {
+    // Threads of HAProxy log independently: not always in the order of the requests.
     let events = try run.log.events("lb.frontend = web and url.path ~ \"/\(name)-\" and truncated = none")
+      .sorted { ($0.text("url.path") ?? "") < ($1.text("url.path") ?? "") }
     #expect(events.count == 4, "\(name)")
     for (number, event) in events.enumerated() {
       let context = "\(name) \(number): \(event.fields)"

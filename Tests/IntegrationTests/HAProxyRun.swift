@@ -41,7 +41,11 @@ final class HAProxyRun {
   /// - Parameters:
   ///   - clientCertificate: what the TLS source asks for.
   ///   - shows: whether HAProxy's ring shows a certificate.
-  init(clientCertificate: String = "none", shows: Bool = false) throws {
+  ///   - clients: those of the TLS source, as YAML; nil: everybody.
+  ///   - hostName: what HAProxy calls itself in headers; nil: nothing.
+  init(
+    clientCertificate: String = "none", shows: Bool = false, clients: String? = nil, hostName: String? = nil
+  ) throws {
     scratch = try Scratch()
     certificates = try Certificates(in: scratch)
     log = try SteleLog(in: scratch)
@@ -60,6 +64,7 @@ final class HAProxyRun {
             key: \(certificates.file("server.key"))
             client_certificate: \(clientCertificate)
         \(clientCertificate == "none" ? "" : "    client_ca: \(certificates.file("ca.crt"))")
+        \(clients.map { "    clients: \($0)" } ?? "")
 
         """)
     tee3164 = try Receiver.start(forwardingTo: daemon.port("relayed3164"))
@@ -74,6 +79,7 @@ final class HAProxyRun {
     ]
     var texts = values.mapValues { "\($0)" }
     texts["CLIENT"] = shows ? "crt \(certificates.file("client.pem"))" : ""
+    texts["HOSTNAME"] = hostName.map { "log-send-hostname \($0)" } ?? ""
     let file = try scratch.configure("haproxy.conf", texts)
     let path = try #require(Program.haproxy.path)
     haproxy = try Child(path, ["-f", file], name: "haproxy", in: scratch)

@@ -16,6 +16,7 @@ struct Scrubbing: Sendable {
   var settings: ScrubSettings
   var directory: String
   var logger: Logger
+  let tally = ScrubTally()
   /// Puts one object of JSON into the log.
   var record: @Sendable (String) -> Void
 
@@ -28,11 +29,14 @@ struct Scrubbing: Sendable {
       let begin = Clock.monotonic()
       do {
         let round = try scrubber.round { finding in
-          logger.critical("scrub: \(finding.file ?? directory): \(finding.text)")
+          logger.critical(
+            "scrub: \(finding.file ?? directory): \(finding.text)", metadata: NotableMessage.damage.metadata)
           let alarm: JSONValue = ["type": "alarm", "kind": "scrub", "finding": finding.json]
           record(alarm.text)
+          tally.noteFinding()
         }
         guard let round else { return }
+        tally.noteRound()
         if round.segments > 0 { record(round.entry.text) }
       } catch { logger.error("scrub: \(error)") }
       if stop.wait(until: begin + settings.interval) { return }

@@ -34,17 +34,18 @@ enum TimestampRound {
   /// a chain, and so a token over one of them, made later than theirs, would say nothing more. A token that is
   /// there is never replaced, for it is the older one.
   static func subjects(of log: LogDirectory) throws(LogError) -> [TimestampSubject] {
-    let key = try log.keys().origin
     let files = try log.files()
+    // After the listing: a key is named here before it signs.
+    let keys = try log.keys()
     let stamped = Set(files.timestamps)
     var subjects: [TimestampSubject] = []
-    if let newest = files.segments.last(where: { $0.kinds.contains(.seal) })?.firstIndex {
-      let name = TimestampName.seal(firstIndex: newest)
-      if !stamped.contains(name), let seal = try log.seal(newest, key)?.seal {
+    if let seal = try log.newestSeal(keys)?.seal {
+      let name = TimestampName.seal(firstIndex: seal.firstIndex)
+      if !stamped.contains(name) {
         subjects.append(TimestampSubject(name: name, text: Array(seal.text.utf8), size: seal.endIndex))
       }
     }
-    if let checkpoint = try log.checkpoint(key)?.checkpoint, checkpoint.size > 0 {
+    if let checkpoint = try log.checkpoint().signed?.checkpoint, checkpoint.size > 0 {
       let name = TimestampName.checkpoint(size: checkpoint.size)
       if !stamped.contains(name) {
         subjects.append(

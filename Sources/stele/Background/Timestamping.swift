@@ -26,6 +26,15 @@ final class Timestamping: Sendable {
     var newest: StoredTimestamp?
     /// What went wrong the last time; nil when nothing did.
     var failure: String?
+
+    /// The state as one object: how old the newest token is, and why there is no newer one.
+    func json(at now: Int64) -> JSONValue {
+      let age = newest.map { max(0, now - $0.token.time) / 1_000_000_000 }
+      return [
+        "time": .optional(newest.map { Timestamp.text($0.token.time, digits: 3) }),
+        "age_seconds": .optional(age), "size": .optional(newest?.size), "error": .optional(failure),
+      ]
+    }
   }
 
   private let settings: TimestampSettings
@@ -52,16 +61,6 @@ final class Timestamping: Sendable {
   }
 
   var state: State { current.withLock { $0 } }
-
-  /// The state as one object: how old the newest token is, and why there is no newer one.
-  var json: JSONValue {
-    let state = state
-    let age = state.newest.map { max(0, Clock.realtime() - $0.token.time) / 1_000_000_000 }
-    return [
-      "time": .optional(state.newest.map { Timestamp.text($0.token.time, digits: 3) }),
-      "age_seconds": .optional(age), "size": .optional(state.newest?.size), "error": .optional(state.failure),
-    ]
-  }
 
   var thread: BackgroundThread {
     BackgroundThread("stele-time", interrupt: { [client] in client.cancel() }) { [self] in run($0) }

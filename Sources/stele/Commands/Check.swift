@@ -30,10 +30,11 @@ struct Check: ParsableCommand {
   var json = false
 
   func run() throws {
-    let key = try KeyArgument.key(key)
+    let keys = try KeyArgument.keys([key])
     let checked: (text: String, json: JSONValue, status: ExitStatus)
     let bytes = try SmallFile.read(proof, limit: 2 * SignedNote.maximumSize)
-    do { checked = try bytes.withView { try Self.check($0, key) } } catch {
+    do { checked = try bytes.withView { try Self.check($0, keys) } } catch {
+      let error = bytes.withView { Self.explained(error, $0, keys) }
       if json {
         let object: JSONValue = ["result": .text("not proved"), "error": .text("\(error)")]
         try StandardOutput.print(object.text + "\n")
@@ -44,21 +45,31 @@ struct Check: ParsableCommand {
     if checked.status != .fine { throw Ending(checked.status) }
   }
 
+  /// A key that was replaced is no forgery, and looks like one.
+  private static func explained(_ error: any Error, _ file: ByteView, _ keys: LogKeys) -> any Error {
+    switch error {
+    case ProofCheckError.proof(.checkpoint(let cause)) where cause.reason == .noKnownSignature,
+      ConsistencyCheckError.proof(.checkpoint(let cause)) where cause.reason == .noKnownSignature:
+      ProofCheckError(file, signedByOtherThan: keys) ?? error
+    default: error
+    }
+  }
+
   private static func check(
-    _ file: ByteView, _ key: VerifierKey
+    _ file: ByteView, _ keys: LogKeys
   ) throws -> (text: String, json: JSONValue, status: ExitStatus) {
     if ConsistencyProofFile.begins(file) {
-      let checked = try CheckedConsistency(file, key: key)
+      let checked = try CheckedConsistency(file, keys: keys)
       return (checked.text, checked.json, checked.exitStatus)
     }
     if AuditNote.begins(file) {
       let note: AuditNote
-      do throws(NoteError) { note = try AuditNote(file, key: key) } catch {
+      do throws(NoteError) { note = try AuditNote(file, key: keys.origin) } catch {
         throw ProofCheckError.file(error)
       }
-      return ("\(note.text)\nSigned by \(key)\n", note.json, .fine)
+      return ("\(note.text)\nSigned by \(keys.origin)\n", note.json, .fine)
     }
-    let checked = try CheckedProof(file, key: key)
+    let checked = try CheckedProof(file, keys: keys)
     return (checked.text, checked.json, .fine)
   }
 }

@@ -7,7 +7,34 @@ import ProxyConfiguration
 
 struct Config: ParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Work with configuration files.", subcommands: [ConfigCheck.self])
+    abstract: "Work with configuration files.", subcommands: [ConfigCheck.self, ConfigShow.self])
+}
+
+struct ConfigShow: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "show",
+    abstract: "Print the configuration that is in effect: every key, with defaults filled in.",
+    discussion: """
+      What is printed is a configuration file that means the same, without comments, tests, relative paths and \
+      variables of the environment. It names files with secrets, and shows none. No socket is opened, no log is \
+      touched.
+
+      EXAMPLES
+        stele config show
+        stele config show stele.yaml
+        diff <(stele config show old.yaml) <(stele config show new.yaml)
+      """)
+
+  @Argument(help: "The configuration file.")
+  var file = Serve.defaultConfiguration
+
+  @Flag(help: "Print one JSON object.")
+  var json = false
+
+  func run() throws {
+    let settings = try Settings(file: file)
+    try StandardOutput.print(json ? settings.json.text + "\n" : settings.yaml)
+  }
 }
 
 struct ConfigCheck: ParsableCommand {

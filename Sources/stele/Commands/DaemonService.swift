@@ -13,6 +13,8 @@ struct DaemonService: Service {
   let logger: Logger
   /// What works beside the daemon, with the log that it writes.
   var background: [BackgroundThread] = []
+  /// The same, of what a reload replaces.
+  let companions: Companions
 
   func run() async throws {
     let recovered = daemon.recovered
@@ -21,15 +23,27 @@ struct DaemonService: Service {
         """
         the last run did not end well: \(recovered.unfinishedSegments) segments are being sealed now, \
         \(recovered.tornBytes) bytes that no checkpoint covers were moved to a .torn file
-        """)
+        """, metadata: NotableMessage.recovered.metadata)
     }
-    if let reason = recovered.keyEpoch { logger.critical("\(Self.meaning(reason))") }
+    if let reason = recovered.keyEpoch {
+      logger.critical("\(Self.meaning(reason))", metadata: NotableMessage.keyEpoch.metadata)
+    }
     if let lost = recovered.unreadSegmentsText { logger.warning("\(lost)") }
     try daemon.start()
-    for input in daemon.status.inputs { logger.info("source \(input.name): listening on \(input.url)") }
-    for thread in background { try thread.start() }
+    for input in daemon.status.inputs {
+      logger.info("source \(input.name): listening on \(input.url)", metadata: ["source": "\(input.name)"])
+    }
+    for socket in InheritedSockets.ofProcess.unclaimed {
+      logger.warning(
+        """
+        nobody reads the \(socket) that the service manager opened: no source listens at this address; change the \
+        source's listen: or the unit's Listen…= so that they name the same
+        """, metadata: NotableMessage.unclaimedSocket.metadata)
+    }
     let manager = ServiceManager()
-    manager?.notify("READY=1\nSTATUS=\(daemon.status.inputs.count) sources")
+    manager?.notify("READY=1")
+    for thread in background { try thread.start() }
+    try companions.start()
     await cancelWhenGracefulShutdown {
       for await _ in failures { break }
     }
@@ -37,13 +51,17 @@ struct DaemonService: Service {
     manager?.notify("STOPPING=1")
     let daemon = daemon
     do {
-      try await onThread("stele-stop") { [background] in
+      try await onThread("stele-stop") { [background, companions] in
         for thread in background { thread.stop() }
-        try daemon.stop()
+        companions.stop()
+        try ServiceManager.patiently("storing and sealing what was received") { try daemon.stop() }
       }
     } catch {
       // What failed has been logged when it did.
-      logger.critical("stopped: nothing from entry \(daemon.status.durableIndex) on is stored")
+      let index = daemon.status.durableIndex
+      logger.critical(
+        "stopped: nothing from entry \(index) on is stored",
+        metadata: NotableMessage.writingFailed.metadata.merging(["index": "\(index)"]) { $1 })
       throw Ending(outcome: Outcome(error))
     }
     logger.info("stopped: everything received is stored and sealed")

@@ -16,31 +16,6 @@ struct OrderOptions: ParsableArguments {
   var reason: String
 }
 
-/// Which log is written to.
-struct WritingOptions: ParsableArguments {
-  @Argument(help: "The log's directory.")
-  var directory: String
-
-  @Option(
-    help: ArgumentHelp("The file with the log's private key (default: DIRECTORY.key).", valueName: "file"))
-  var keyFile: String?
-
-  var keyPath: String { LogCreation.keyPath(keyFile, for: directory) }
-
-  /// The lock, or the daemon that has it, while `body` runs.
-  func withSession<R>(_ body: (any LogSession) throws -> R) throws -> R {
-    let session = try LogOpening.session(directory: directory, keyPath: keyPath)
-    do {
-      let result = try body(session)
-      try session.close()
-      return result
-    } catch {
-      try? session.close()
-      throw error
-    }
-  }
-}
-
 struct Erase: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Erase the content of entries, by order.",
@@ -173,6 +148,9 @@ struct Erase: ParsableCommand {
 private final class NoSession: LogSession {
   func record(_ texts: [String]) throws(WriteError) -> UInt64 { 0 }
   func finishSegment() throws(WriteError) {}
+  func rotate(to key: NextKeySource, reason: String?) throws(WriteError) -> RotationOutcome {
+    preconditionFailure("a dry run replaces nothing")
+  }
   func close() throws(WriteError) {}
 }
 

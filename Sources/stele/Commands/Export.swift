@@ -11,9 +11,12 @@ struct Export: ParsableCommand {
       say when something was received and how long it is, and not one byte of it. Any web server can show \
       them, and any implementation audit them. A directory with an earlier state is brought up to date.
 
+      The hashes of encrypted entries come from what was encrypted: such a log is exported by who can read it, \
+      with --decrypt. What is written shows no more than that of any other log.
+
       EXAMPLES
         stele export edge tiles
-        stele export edge tiles --json
+        stele export edge tiles --decrypt reader.key --json
       """)
 
   @Argument(help: "The log's directory.")
@@ -25,8 +28,11 @@ struct Export: ParsableCommand {
   @Flag(help: "Print one JSON object.")
   var json = false
 
+  @OptionGroup(title: "Encrypted entries") var decryption: DecryptionOptions
+
   func run() throws {
-    let outcome = try TreeExport.run(LogReader(directory), to: output)
+    let reader = try LogReader(directory, recipient: try decryption.recipient())
+    let outcome = try TreeExport.run(reader, to: output)
     if json {
       let object: JSONValue = [
         "previous_size": .number(outcome.previousSize), "size": .number(outcome.size),

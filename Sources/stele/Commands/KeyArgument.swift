@@ -50,9 +50,6 @@ enum KeyArgument {
     return logs.first { $0.origin.name == own } ?? logs.first
   }
 
-  /// The origin key alone.
-  static func key(_ text: String) throws -> VerifierKey { try keys([text]).origin }
-
   /// The argument itself, when it is a key, or what the file holds.
   private static func text(_ argument: String) throws -> [UInt8] {
     do throws(KeyError) {

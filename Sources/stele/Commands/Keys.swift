@@ -7,8 +7,8 @@ import SegmentWriter
 
 struct Keys: ParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Show a log's keys, hand them to auditors, make keys for others.",
-    subcommands: [KeysShow.self, KeysExport.self, KeysGenerate.self])
+    abstract: "Show a log's keys, hand them to auditors, replace them, make keys for others.",
+    subcommands: [KeysShow.self, KeysExport.self, KeysRotate.self, KeysGenerate.self])
 }
 
 struct KeysExport: ParsableCommand {
@@ -54,7 +54,8 @@ struct KeysGenerate: ParsableCommand {
     abstract: "Make a key pair for an auditor or a witness.",
     discussion: """
       Writes the private key into a file that only its owner may read, never over another, and prints the \
-      verifier key, which is for everybody. A log's own keys are made by `stele init`.
+      verifier key, which is for everybody. A log's own keys are made by `stele init`; its next one, where \
+      `stele keys rotate` cannot make it, here, under the log's name.
 
       EXAMPLES
         stele keys generate audit.example.com/doe --output doe.key > doe.vkey

@@ -35,22 +35,16 @@ struct KeysShow: ParsableCommand {
   func run() throws {
     let reader = try LogReader(directory)
     let state = KeyState(
-      keys: try reader.directory.keys(), size: reader.committedSize,
+      keys: reader.keys, size: reader.committedSize,
       next: try reader.namedKey(before: reader.committedSize),
-      seals: try Self.sealCount(reader),
+      // Seals are numbered from 0.
+      seals: try reader.directory.newestSeal(reader.keys).map { $0.seal.keys.number + 1 } ?? 0,
       files: [
         PrivateFile("key", LogCreation.keyPath(keyFile, for: directory)),
         PrivateFile("key_store", keyStore.path ?? LogCreation.defaultKeyStorePath(directory)),
       ])
     try StandardOutput.print(json ? state.json.text + "\n" : state.text)
     if !state.files.allSatisfy(\.isGood) { throw Ending(outcome: .incomplete) }
-  }
-
-  /// Seals are numbered from 0, and outlive their segments.
-  private static func sealCount(_ reader: LogReader) throws -> UInt64 {
-    let sealed = try reader.directory.files().segments.last { $0.kinds.contains(.seal) }
-    guard let sealed, let seal = try reader.directory.seal(sealed.firstIndex, reader.key) else { return 0 }
-    return seal.seal.keys.number + 1
   }
 }
 

@@ -88,24 +88,59 @@ struct LogSearch {
   }
 
   /// What Stele itself has written into the log as control entries of a type, oldest first.
-  func records(_ type: String) throws -> [Node] {
-    defer { withExtendedLifetime(files) {} }
-    let found = Mutex<[UInt8]>([])
-    _ = try SearchRun.run(blocks, SearchQuery(entries: .control), output: .raw) { bytes in
-      found.withLock { $0 += bytes.array }
+  func records(_ type: String) throws -> [Node] { try Self.records(type, in: controlLines()) }
+
+  /// All control entries of some types, oldest first.
+  func statements(_ types: Set<String>) throws -> [JSONValue] {
+    try controlLines().compactMap { line in
+      guard let entry = Array(line).withView({ try? JSONValue(parsing: $0) }),
+        let type = entry["type"]?.string, types.contains(type)
+      else { return nil }
+      return entry
     }
-    return found.withLock { $0 }.split(separator: UInt8(ascii: "\n")).compactMap { line in
+  }
+
+  private func controlLines() throws -> [ArraySlice<UInt8>] {
+    defer { withExtendedLifetime(files) {} }
+    return try Self.controlLines { (query, write) throws(SystemError) in
+      _ = try SearchRun.run(blocks, query, output: .raw, write: write)
+    }
+  }
+
+  private static func records(_ type: String, in lines: [ArraySlice<UInt8>]) -> [Node] {
+    lines.compactMap { line in
       let text = String(decoding: line, as: UTF8.self)
       return text.contains(#""type":"\#(type)""#) ? try? compose(yaml: text) : nil
     }
   }
 
+  private static func controlLines(
+    _ run: (SearchQuery, @escaping @Sendable (ByteView) throws(SystemError) -> Void) throws(SystemError) ->
+      Void
+  ) throws(SystemError) -> [ArraySlice<UInt8>] {
+    let found = Mutex<[UInt8]>([])
+    try run(SearchQuery(entries: .control)) { bytes in found.withLock { $0 += bytes.array } }
+    return found.withLock { $0 }.split(separator: UInt8(ascii: "\n"))
+  }
+
   /// Takes the zones from the log's own record of its sources, the latest of each name.
-  mutating func learnZones() throws {
-    for node in try records("source") {
+  mutating func learnZones() throws { zones.learn(from: try records("source")) }
+
+  /// Takes the zones of sources that blocks declare, too.
+  static func learnZones(_ zones: inout SourceZones, from news: LogFollower.News) throws {
+    let lines = try controlLines { (query, write) throws(SystemError) in
+      _ = try news.search(query, output: .raw, write: write)
+    }
+    zones.learn(from: records("source", in: lines))
+  }
+}
+
+extension SourceZones {
+  fileprivate mutating func learn(from records: [Node]) {
+    for node in records {
       guard let name = node["name"]?.string, let timezone = node["timezone"]?.string
       else { continue }
-      zones.named[name] = TimeZoneFile.zone(timezone)
+      named[name] = TimeZoneFile.zone(timezone)
     }
   }
 }

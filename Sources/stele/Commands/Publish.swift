@@ -18,6 +18,7 @@ struct Publish: AsyncParsableCommand {
       EXAMPLES
         stele publish tiles --listen http://127.0.0.1:8080
         stele publish tiles --log edge --listen http://127.0.0.1:8080
+        stele publish tiles --log edge --decrypt reader.key --listen http://127.0.0.1:8080
       """)
 
   @Argument(help: "The directory with the exported tree.")
@@ -32,6 +33,14 @@ struct Publish: AsyncParsableCommand {
   @Option(help: ArgumentHelp("How often to look for a new checkpoint.", valueName: "duration"))
   var every = "1s"
 
+  @OptionGroup(title: "Encrypted entries") var decryption: DecryptionOptions
+
+  func validate() throws {
+    if decryption.decrypt != nil, log == nil {
+      throw ValidationError("--decrypt goes with --log: a tree that is exported already is not encrypted")
+    }
+  }
+
   func run() async throws {
     let address = try HTTPListenAddress(listen)
     guard let interval = Quantity.duration(every), interval > 0 else {
@@ -39,7 +48,8 @@ struct Publish: AsyncParsableCommand {
     }
     var services: [any Service] = []
     if let log {
-      let publisher = TreePublisher(log: log, tree: tree, interval: interval)
+      let publisher = TreePublisher(
+        log: log, recipient: try decryption.recipient(), tree: tree, interval: interval)
       try publisher.export()
       services.append(publisher)
     }

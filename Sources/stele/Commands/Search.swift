@@ -36,8 +36,6 @@ struct Search: ParsableCommand {
         stele search edge --entries control --output raw
       """)
 
-  enum Form: String, CaseIterable, ExpressibleByArgument { case table, raw, ndjson, ecs, otel, ocsf }
-
   @Argument(help: "The log's directory.")
   var directory: String
 
@@ -59,19 +57,7 @@ struct Search: ParsableCommand {
   @Option(help: ArgumentHelp("The last so many only.", valueName: "n"))
   var last: Int?
 
-  @Option(help: "How entries are printed: table, raw, ndjson, ecs, otel or ocsf.")
-  var output = Form.table
-
-  @Option(help: "Which entries are looked at: received (messages), control (Stele's own) or all.")
-  var entries = SearchQuery.Entries.received
-
-  @Flag(help: "With ndjson, ecs, otel or ocsf: the message's bytes too.")
-  var withRaw = false
-
-  @Option(
-    help: ArgumentHelp(
-      "The zone of stamps that name none (default: as each source was configured).", valueName: "zone"))
-  var timezone: String?
+  @OptionGroup var results: ResultOptions
 
   @OptionGroup(title: "Encrypted entries") var decryption: DecryptionOptions
 
@@ -80,43 +66,24 @@ struct Search: ParsableCommand {
     if (limit ?? 1) < 1 || (last ?? 1) < 1 {
       throw ValidationError("the number of entries must be at least 1")
     }
-    if withRaw, output == .table || output == .raw {
-      throw ValidationError("--with-raw says something with --output ndjson, ecs, otel and ocsf only")
-    }
   }
 
   func run() throws {
     let reader = try LogReader(directory, recipient: decryption.recipient())
     var search = try LogSearch(reader)
-    if let timezone {
-      guard let zone = TimeZoneFile.zone(timezone) else {
-        throw ValidationError("no time zone '\(timezone)'; write UTC, +01:00 or Europe/Paris")
-      }
-      search.zones = SourceZones(other: zone)
-    } else if output != .raw || since != nil || until != nil || expression.contains("time") {
-      try search.learnZones()
-    }
+    try results.setZones(of: &search, isNeeded: since != nil || until != nil || expression.contains("time"))
     let now = Clock.realtime()
     let names = TemplateNames(reader)
     let query = SearchQuery(
       try Expression(expression, isKnown: { names.contain($0) }),
       since: try since.map { text throws(ExpressionError) in try SearchQuery.time(text, now: now) },
       until: try until.map { text throws(ExpressionError) in try SearchQuery.time(text, now: now) },
-      entries: entries, zones: search.zones)
-    let form: SearchOutput =
-      switch output {
-      case .table: .table
-      case .raw: .raw
-      case .ndjson: .json(.own, raw: withRaw)
-      case .ecs: .json(.ecs, raw: withRaw)
-      case .otel: .json(.otlp, raw: withRaw)
-      case .ocsf: .json(.ocsf, raw: withRaw)
-      }
+      entries: results.entries, zones: search.zones)
     let wanted: SearchRun.Limit = limit.map { .first($0) } ?? last.map { .last($0) } ?? .none
-    let summary = try search.run(query, wanted, form)
+    let summary = try search.run(query, wanted, results.form)
     for block in summary.damaged { StandardError.write("stele: \(directory): \(block)\n") }
     // Entries of Stele itself are never encrypted.
-    let closed = entries == .control ? 0 : search.closedEntries
+    let closed = results.entries == .control ? 0 : search.closedEntries
     if closed > 0 {
       StandardError.write(
         "stele: \(directory): \(closed) entries are encrypted and were not looked at; "
@@ -130,17 +97,4 @@ struct Search: ParsableCommand {
     if !summary.damaged.isEmpty { throw Ending(outcome: .damage) }
     if closed > 0 || summary.erased > 0 { throw Ending(outcome: .incomplete) }
   }
-}
-
-extension SearchQuery.Entries: ExpressibleByArgument {
-  public init?(argument: String) {
-    switch argument {
-    case "received": self = .received
-    case "control": self = .control
-    case "all": self = .all
-    default: return nil
-    }
-  }
-  public static var allValueStrings: [String] { ["received", "control", "all"] }
-  public var defaultValueDescription: String { "received" }
 }

@@ -3,6 +3,7 @@ import Collector
 import Intake
 import Logging
 import Platform
+import SegmentWriter
 import ServiceLifecycle
 import TLS
 import UnixSignals
@@ -17,6 +18,11 @@ struct Serve: AsyncParsableCommand {
     discussion: """
       Reads what to do from a configuration file, or, for a quick start, from flags. Stops gracefully on \
       SIGTERM and SIGINT: what the sockets hold is stored, then the last checkpoint and seal are written.
+
+      A configuration file that has changed is taken over within two seconds, or at once on SIGHUP: as a whole, \
+      or not at all. Sources that stay lose nothing, and the log tells what has changed, or why nothing has. \
+      Only what concerns the log itself ('log', 'encryption'), 'http', and how many sockets a source has need a \
+      restart. Limits and clients of a source hold for connections that come from then on.
 
       EXAMPLES
         stele serve --config /etc/stele/stele.yaml
@@ -42,25 +48,25 @@ struct Serve: AsyncParsableCommand {
     Platform.Process.setHangup(.ignored)
     Platform.Process.setBrokenPipe(.ignored)
     Platform.Process.raiseFileLimit()
-    let logger = Logger(label: "stele") { _ in DaemonLog() }
+    var logger = Logger(label: "stele") { _ in DaemonLog() }
     let settings = try settings()
     let plan = try DaemonPlan(settings)
+    logger[metadataKey: "log"] = .string(plan.directory)
     let (failures, failed) = AsyncStream.makeStream(of: Void.self)
-    let daemon = try Daemon(
-      plan, notice: { logger.warning("\($0)") }, chosen: { logger.info("\($0)") },
-      note: { logger.notice("\($0)") },
-      failed: { error in
-        logger.critical("\(error)")
-        failed.yield()
-      })
-    var service = DaemonService(daemon: daemon, failures: failures, logger: logger)
-    let timestamping = settings.timestamps.map {
-      Timestamping($0, directory: plan.directory, logger: logger) { daemon.record($0) }
+    let daemon = try ServiceManager.patiently("opening the log") { [logger] in
+      try Daemon(
+        plan, notice: { logger.warning("\($0)", metadata: $0.metadata) },
+        chosen: { logger.info("\($0)", metadata: ["source": "\($0.source)"]) },
+        note: { logger.notice("\($0)") }, alarm: { logger.critical("\($0)") },
+        failed: { error in
+          logger.critical("\(error)", metadata: NotableMessage.writingFailed.metadata)
+          failed.yield()
+        })
     }
-    if let timestamping { service.background.append(timestamping.thread) }
-    if let scrub = settings.scrub {
-      service.background.append(
-        Scrubbing(settings: scrub, directory: plan.directory, logger: logger) { daemon.record($0) }.thread)
+    let companions = try Companions(settings, daemon, directory: plan.directory, logger: logger)
+    var service = DaemonService(daemon: daemon, failures: failures, logger: logger, companions: companions)
+    if let manager = ServiceManager() {
+      service.background.append(ServiceReport(manager: manager, daemon: daemon).thread)
     }
     var services: [any Service] = [service]
     for input in plan.inputs {
@@ -68,22 +74,37 @@ struct Serve: AsyncParsableCommand {
         logger.warning("source \(input.source.name): \(problem)")
       }
     }
-    let watch = FormatWatch(daemon: daemon, plan: plan, logger: logger)
-    if !watch.isIdle { services.append(watch) }
-    let witnesses = try settings.witnesses.map {
-      try WitnessService($0, daemon, directory: plan.directory, logger: logger)
-    }
-    if let witnesses { services.append(witnesses) }
-    let status = StatusReport(
-      daemon: daemon, directory: plan.directory, timestamping: timestamping, witnesses: witnesses)
+    services.append(
+      FileWatch(files: watched(settings, plan, daemon, companions, logger)) { daemon.hurry() })
+    services.append(CertificateWatch(daemon: daemon, logger: logger))
+    let view = DaemonWatch(daemon, directory: plan.directory, companions: companions)
+    daemon.report.set { view.snapshot.json }
+    let http = try await StatusServer.start(settings.http, view)
+    if let http { logger.info("answering on \(http.address)/metrics") }
+    let status = StatusReport(watch: view)
     if statusJson { services.append(status) }
     var configuration = ServiceGroupConfiguration(
       services: services.map { ServiceGroupConfiguration.ServiceConfiguration(service: $0) },
       gracefulShutdownSignals: [.sigterm, .sigint], logger: logger)
     // The group's own lines tell nothing that the service's do not.
     configuration.logger = Logger(label: "lifecycle") { _ in SwiftLogNoOpLogHandler() }
-    try await ServiceGroup(configuration: configuration).run()
+    do { try await ServiceGroup(configuration: configuration).run() } catch {
+      await http?.stop()
+      throw error
+    }
+    await http?.stop()
     if statusJson { status.print() }
+  }
+
+  /// The configuration first: the formats are of the sources that it names.
+  private func watched(
+    _ settings: Settings, _ plan: DaemonPlan, _ daemon: Daemon, _ companions: Companions, _ logger: Logger
+  ) -> [any WatchedFiles] {
+    let formats = WatchedFormats(daemon: daemon, plan: plan, logger: logger)
+    if quick.log != nil { return [formats] }
+    let configuration = WatchedConfiguration(
+      config ?? Self.defaultConfiguration, settings, daemon, formats, companions, logger)
+    return [configuration, formats]
   }
 
   private func settings() throws -> Settings {

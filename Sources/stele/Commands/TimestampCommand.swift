@@ -23,8 +23,7 @@ struct TimestampCommand: ParsableCommand {
         stele timestamp edge --url http://tsa.example.com/ --ca tsa-ca.crt
       """)
 
-  @Argument(help: "The log's directory.")
-  var directory: String
+  @OptionGroup var log: WritingOptions
 
   @Option(help: "The authority's URL.")
   var url: String
@@ -34,36 +33,28 @@ struct TimestampCommand: ParsableCommand {
       "The certificates that vouch for the authority (PEM); other tokens are refused.", valueName: "file"))
   var ca: String?
 
-  @Option(
-    help: ArgumentHelp("The file with the log's private key (default: DIRECTORY.key).", valueName: "file"))
-  var keyFile: String?
-
   @Flag(help: "Print one JSON object.")
   var json = false
 
   func run() throws {
-    let log = try LogDirectory(directory)
+    let directory = try LogDirectory(log.directory)
     var client = try TimestampClient(url, authorities: ca)
-    let writer = try openSession()
-    // What is open is sealed first, so that there is a seal over all of it.
-    try writer?.finishSegment()
-    var stored: [StoredTimestamp] = []
-    for subject in try TimestampRound.subjects(of: log) {
-      stored.append(try TimestampRound.store(try client.stamp(subject.text), over: subject, in: log))
+    let recorded = try log.withSessionIfPossible { session in
+      // What is open is sealed first, so that there is a seal over all of it.
+      try session.finishSegment()
+      let stored = try Self.round(&client, directory)
+      if !stored.isEmpty { try session.record(stored.map(\.record.entry.text)) }
+      return stored
     }
-    if !stored.isEmpty { try writer?.record(stored.map(\.record.entry.text)) }
-    try writer?.close()
-    try report(stored, isRecorded: writer != nil)
+    try report(try recorded ?? Self.round(&client, directory), isRecorded: recorded != nil)
   }
 
-  /// Nil where the private key is not at hand.
-  private func openSession() throws -> (any LogSession)? {
-    let path = LogCreation.keyPath(keyFile, for: directory)
-    do throws(SystemError) { _ = try FileDescriptor(reading: path) } catch {
-      if keyFile == nil, error.errno == .noSuchFile { return nil }
-      throw error
+  private static func round(
+    _ client: inout TimestampClient, _ log: LogDirectory
+  ) throws -> [StoredTimestamp] {
+    try TimestampRound.subjects(of: log).map { subject in
+      try TimestampRound.store(try client.stamp(subject.text), over: subject, in: log)
     }
-    return try LogOpening.session(directory: directory, keyPath: path)
   }
 
   private func report(_ stored: [StoredTimestamp], isRecorded: Bool) throws {

@@ -101,6 +101,7 @@ struct Verify: ParsableCommand {
       let keys = KeyArgument.keys(logs, for: directory)
       verifier.key = keys?.origin
       verifier.firstKey = keys?.first
+      verifier.formerKeys = keys?.former ?? []
       verifier.checkpoint = checkpoints[number]
       verifier.since = trusted[number]
       verifier.policy = witnesses

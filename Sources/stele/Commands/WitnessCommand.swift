@@ -24,6 +24,9 @@ struct WitnessCommand: AsyncParsableCommand {
         group others any edge-2 edge-3
         quorum others
 
+      A log whose key is about to be replaced can have both keys here for a while: --log twice, or a file of \
+      `stele keys export`, with which the former one counts for nothing new.
+
       The state directory is what the witness knows: never restore it from a backup. It listens without TLS; \
       put a proxy before it where the network is not your own.
 
@@ -49,7 +52,8 @@ struct WitnessCommand: AsyncParsableCommand {
 
   @Option(
     help: ArgumentHelp(
-      "Verifier key of a log, or a file that holds it. May be given several times.", valueName: "vkey"))
+      "Verifier key of a log, or a file that holds its keys. May be given several times, also for one log.",
+      valueName: "vkey"))
   var log: [String] = []
 
   @Option(help: ArgumentHelp("Policy whose 'log' lines name more logs.", valueName: "file"))
@@ -65,13 +69,14 @@ struct WitnessCommand: AsyncParsableCommand {
     let address: HTTPListenAddress
     do { address = try HTTPListenAddress(listen) } catch { throw ValidationError("--listen: \(error)") }
     guard rate > 0 else { throw ValidationError("--rate must be more than 0") }
-    var keys = try log.map { try KeyArgument.key($0) }
+    let logs = try log.flatMap { try KeyArgument.logs([$0]) }
+    var keys = logs.map(\.origin)
     if let policy { keys += try WitnessPolicy(file: policy).logs.map(\.key) }
     guard !keys.isEmpty else { throw ValidationError("--log VKEY or --policy FILE must name a log") }
     if let other = keys.first(where: { !$0.isSupported }) {
       throw ValidationError("\(other) is no log's key: that is of type 1 (Ed25519)")
     }
-    let witness = try Witness(key: try readKey(), state: state, logs: keys)
+    let witness = try Witness(key: try readKey(), state: state, logs: keys, former: logs.flatMap(\.former))
     let count = keys.count
     let limits = RateLimit(perSecond: rate, burst: max(2 * rate, 20))
     let server = HTTPServer(address, Self.routes(witness, limits, logger)) { address in

@@ -11,8 +11,7 @@ extension TimestampSettings {
     guard url.hasPrefix("http://") || url.hasPrefix("https://"),
       url.utf8.allSatisfy({ $0 > 0x20 && $0 != 0x7F })
     else { throw place.error("\(place.name): '\(url)' is no URL that begins with http:// or https://") }
-    authorities = try group["ca"].map { (value) throws(ConfigurationError) in paths.resolve(try value.text())
-    }
+    authorities = try group["ca"].map { (value) throws(ConfigurationError) in try paths.resolve(value) }
     if let value = group["every"] { interval = try value.duration(Self.intervals) }
   }
 
@@ -31,7 +30,7 @@ extension ScrubSettings {
     let group = try value.group(["rate", "every"])
     self.init()
     if let value = group["rate"] {
-      let text = try value.text()
+      let text = try value.scalar()
       guard text.hasSuffix("/s"), let rate = Quantity.size(text.dropLast(2)), Self.rates.contains(rate) else {
         throw value.error("\(value.name): '\(text)' is no rate of 4KiB/s or more; it is written as 20MiB/s")
       }
@@ -50,6 +49,7 @@ extension Settings {
   /// The groups that are optional as a whole, in order.
   var backgroundGroups: [(name: String, members: [(name: String, value: String)])] {
     (timestamps.map { [("timestamps", $0.members)] } ?? []) + (scrub.map { [("scrub", $0.members)] } ?? [])
+      + (http.map { [("http", $0.members)] } ?? [])
   }
 
   /// Those groups as members of the whole.

@@ -49,8 +49,18 @@ struct ConfigurationValue {
   /// Whether it is a group of keys.
   var isGroup: Bool { node.mapping != nil }
 
-  /// A text, as it stands.
+  /// A text; what YAML takes for a number, yes or no, or nothing must stand in quotes to be one.
   func text() throws(ConfigurationError) -> String {
+    let text = try scalar()
+    guard case .scalar(let scalar) = node, scalar.style == .plain, let kind = PlainScalar.kind(text) else {
+      return text
+    }
+    throw error(
+      "\(name) must be a text, and \(text) is \(kind); if it is meant so, write '\(text)' in quotes")
+  }
+
+  /// What stands there, be it a text or a number.
+  func scalar() throws(ConfigurationError) -> String {
     guard case .scalar(let scalar) = node else { throw error("\(name) must be a text, not \(kind)") }
     guard !scalar.string.isEmpty else { throw error("\(name) must not be empty") }
     return scalar.string
@@ -67,7 +77,7 @@ struct ConfigurationValue {
 
   /// Nanoseconds within `range`.
   func duration(_ range: ClosedRange<Int64>) throws(ConfigurationError) -> Int64 {
-    let text = try text()
+    let text = try scalar()
     guard let value = Quantity.duration(text) else {
       throw error("\(name): '\(text)' is no duration; it is written as 250ms, 10s, 5m, 1h or 1d")
     }
@@ -81,7 +91,7 @@ struct ConfigurationValue {
 
   /// Bytes within `range`.
   func size(_ range: ClosedRange<Int64>) throws(ConfigurationError) -> Int {
-    let text = try text()
+    let text = try scalar()
     guard let value = Quantity.size(text) else {
       throw error("\(name): '\(text)' is no size; it is written as 64KiB, 512MiB or 1GiB")
     }
@@ -94,7 +104,7 @@ struct ConfigurationValue {
   }
 
   func count(_ range: ClosedRange<Int>) throws(ConfigurationError) -> Int {
-    let text = try text()
+    let text = try scalar()
     guard let value = Int(text), range.contains(value) else {
       throw error("\(name) must be a number from \(range.lowerBound) to \(range.upperBound), not '\(text)'")
     }
@@ -105,7 +115,7 @@ struct ConfigurationValue {
   func choice<T: RawRepresentable & CaseIterable>(
     _: T.Type = T.self, among cases: [T] = Array(T.allCases)
   ) throws(ConfigurationError) -> T where T.RawValue == String {
-    let text = try text()
+    let text = try scalar()
     guard let value = cases.first(where: { $0.rawValue == text }) else {
       let words = cases.map(\.rawValue)
       let hint = Spelling.nearest(to: text, among: words).map { "; did you mean \($0)?" } ?? ""
@@ -134,7 +144,7 @@ struct ConfigurationGroup {
     prefix = whole.name == "the configuration" ? "" : whole.name + "."
     for (keyNode, valueNode) in mapping {
       let key = ConfigurationValue(keyNode, file: whole.file, name: "the key", fallback: whole.node.mark)
-      let word = try key.text()
+      let word = try key.scalar()
       guard keys.contains(word) else {
         let hint = Spelling.nearest(to: word, among: keys).map { "did you mean '\($0)'?" }
         let there = "there are \(keys.joined(separator: ", "))"
@@ -163,7 +173,14 @@ extension ConfigurationValue {
   /// The whole of a configuration file.
   init(parsing text: String, file: String) throws(ConfigurationError) {
     let root: Node?
-    do { root = try Parser(yaml: text, encoding: .utf8).singleRoot() } catch let error as YamlError {
+    do {
+      let parser = try Parser(yaml: text, encoding: .utf8)
+      root = try parser.singleRoot()
+      // Nodes know their anchors only as long as the parser lives.
+      try withExtendedLifetime(parser) { try root.map { try Self.refuseAnchors($0, file) } }
+    } catch let error as ConfigurationError {
+      throw error
+    } catch let error as YamlError {
       throw ConfigurationError(error, text, file)
     } catch {
       throw ConfigurationError(file: file, line: 1, column: 1, text: "\(error)")
@@ -174,6 +191,39 @@ extension ConfigurationValue {
     }
     self.init(root, file: file, name: "the configuration")
   }
+
+  /// What stands in several places by reference is changed in several places unseen.
+  private static func refuseAnchors(_ node: Node, _ file: String) throws(ConfigurationError) {
+    if let anchor = node.anchor {
+      throw ConfigurationValue(node, file: file, name: "").error(
+        "anchors and aliases (&\(anchor.rawValue), *\(anchor.rawValue)) have no place in this file; "
+          + "write the value out wherever it is meant")
+    }
+    switch node {
+    case .mapping(let mapping):
+      for (key, value) in mapping {
+        try refuseAnchors(key, file)
+        try refuseAnchors(value, file)
+      }
+    case .sequence(let items): for item in items { try refuseAnchors(item, file) }
+    default: break
+    }
+  }
+}
+
+/// What a text without quotes is for whoever reads YAML.
+enum PlainScalar {
+  /// Nil for a text.
+  static func kind(_ text: String) -> String? {
+    switch text.lowercased() {
+    case "true", "false", "yes", "no", "on", "off": return "yes or no"
+    case "null", "~": return "nothing"
+    default:
+      let digits = text.drop { "+-.".contains($0) }
+      guard digits.first?.isNumber == true, Int(text) != nil || Double(text) != nil else { return nil }
+      return "a number"
+    }
+  }
 }
 
 extension ConfigurationError {
@@ -183,7 +233,7 @@ extension ConfigurationError {
     switch error {
     case .scanner(_, let problem, let mark, _), .parser(_, let problem, let mark, _),
       .composer(_, let problem, let mark, _):
-      (line, column, text) = (mark.line, mark.column, "this is not YAML: \(problem)")
+      (line, column, text) = (mark.line, mark.column, "this is not YAML: \(Self.mend(problem, mark, yaml))")
     case .duplicatedKeysInMapping(let keys, let context):
       (line, column) = (context.mark.line, context.mark.column)
       text = "the key '\(keys.first ?? "")' is given twice in one group; the first is here"
@@ -195,5 +245,46 @@ extension ConfigurationError {
       text = "this is not YAML: \(problem)"
     default: text = "this is not YAML: \(error)"
     }
+  }
+
+  /// What the parser says, and what to do where it does not tell.
+  private static func mend(_ problem: String, _ mark: Mark, _ yaml: String) -> String {
+    if problem.contains("another document") {
+      return "a second document begins here; a configuration is one, so remove the line '---'"
+    }
+    let lines = yaml.split(separator: "\n", maxSplits: mark.line, omittingEmptySubsequences: false)
+    guard lines.indices.contains(mark.line - 1), lines[mark.line - 1].contains("\t") else { return problem }
+    return "\(problem); there is a tab in this line: indent with blanks"
+  }
+}
+
+extension ConfigurationValue {
+  /// Where a key such as `sources.edge.sockets` stands in a file that can be parsed; where it does not stand
+  /// there, the nearest group around it.
+  static func place(of key: String, _ text: String, _ file: String) -> ConfigurationValue {
+    guard let root = try? ConfigurationValue(parsing: text, file: file) else {
+      return ConfigurationValue(Node(""), file: file, name: key)
+    }
+    return root.place(of: key)
+  }
+
+  private func place(of key: String) -> ConfigurationValue {
+    switch node {
+    case .mapping(let mapping):
+      for (keyNode, value) in mapping {
+        let word = keyNode.scalar?.string ?? ""
+        let place = ConfigurationValue(value, file: file, name: word, fallback: keyNode.mark)
+        if key == word { return ConfigurationValue(keyNode, file: file, name: word) }
+        if key.hasPrefix(word + ".") { return place.place(of: String(key.dropFirst(word.count + 1))) }
+      }
+    case .sequence(let items):
+      for item in items {
+        guard let name = item["name"]?.string, key.hasPrefix(name + ".") else { continue }
+        return ConfigurationValue(item, file: file, name: name, fallback: node.mark)
+          .place(of: String(key.dropFirst(name.count + 1)))
+      }
+    default: break
+    }
+    return self
   }
 }

@@ -14,6 +14,7 @@ extension DaemonPlan {
     self.init(directory: settings.directory, keyPath: settings.keyPath)
     version = Version.text
     writer.keyStorePath = settings.keyStorePath
+    writer.reserve = settings.reserve
     writer.segmentByteLimit = settings.segmentSize
     writer.segmentAgeLimit = settings.segmentAge
     writer.recipients = try PEMFile.recipients(settings.recipients)
@@ -77,9 +78,14 @@ extension DaemonPlan.Input {
     source.expectsPriority = settings.framing == .auto
     source.messageLimit = settings.messageLimit
     source.receiveBuffer = settings.receiveBuffer
+    source.clients = settings.clients
+    settings.limits.apply(to: &source)
     let format = try SourceFormat.read(settings.format) { Platform.Process.environment($0) }
     var definition = SourceDefinition(settings.name, format)
     definition.minimise = settings.minimise?.rules
+    if settings.reconcile?.kind == .haproxy {
+      definition.countedFrontends = settings.reconcile?.proxies ?? []
+    }
     self.init(source, definition, timezone: settings.timezone)
     if let file = format.file { formats = FormatChange(settings.name, file, replacing: []) }
   }
@@ -105,7 +111,7 @@ extension DaemonPlan.Input {
       }
       let context = try TLSServerContext(
         certificateChain: certificate, privateKey: key, clientAuthorities: settings.clientCA,
-        clientCertificate: settings.clientCertificate)
+        clientCertificate: settings.clientCertificate, minimumVersion: settings.tlsMinimum)
       return .tls(address, context)
     }
   }

@@ -84,7 +84,7 @@ struct MinimiseSettings: Equatable, Sendable {
   private static func cut(
     _ item: ConfigurationValue, _ name: String
   ) throws(ConfigurationError) -> MinimiseRules.Action {
-    let text = try item.text()
+    let text = try item.scalar()
     let words = text.split(separator: " ")
     let prefixes = words.compactMap { $0.hasPrefix("/") ? Int($0.dropFirst()) : nil }
     if prefixes.count == words.count, (1...2).contains(prefixes.count) {
@@ -112,7 +112,7 @@ struct MinimiseSettings: Equatable, Sendable {
     if group["pseudonym"] == nil, rules.preset != .gdpr {
       throw value.error("nothing uses the key; name fields under 'pseudonym', or remove it")
     }
-    let path = paths.resolve(try value.text())
+    let path = try paths.resolve(value)
     var bytes = ByteBuffer()
     do { try FileDescriptor(reading: path).readAll(limit: 4096, into: &bytes) } catch {
       throw value.error("the key cannot be read: \(error)")
@@ -144,6 +144,13 @@ struct MinimiseSettings: Equatable, Sendable {
     if case .object(let rest) = own.json { members += rest }
     if let keyPath { members.append(.init("pseudonym_key", .text(keyPath))) }
     return .object(members)
+  }
+
+  /// As a file has it, where paths are read with the environment.
+  var escapedJSON: JSONValue {
+    var copy = self
+    copy.keyPath = keyPath.map(PathBase.escaped)
+    return copy.json
   }
 
   /// What whoever wrote the rules may not have thought of.
@@ -224,7 +231,7 @@ extension ConfigurationValue {
   }
 
   fileprivate func flag() throws(ConfigurationError) -> Bool {
-    switch try text() {
+    switch try scalar() {
     case "true", "yes": return true
     case "false", "no": return false
     default: throw error("\(name) must be true or false")

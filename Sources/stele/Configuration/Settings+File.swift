@@ -11,30 +11,39 @@ import TLS
 
 extension Settings {
   /// Reads a configuration file. Relative paths in it are relative to the directory it is in.
-  init(file: String) throws {
+  init(file: String) throws { try self.init(parsing: Self.text(of: file), file: file) }
+
+  /// The text of a configuration file.
+  static func text(of file: String) throws -> String {
     var bytes = ByteBuffer()
     try FileDescriptor(reading: file).readAll(limit: 1 << 20, into: &bytes)
     guard let text = String(validating: bytes.view.array, as: UTF8.self) else {
       throw ConfigurationError(file: file, line: 1, column: 1, text: "the file is not UTF-8")
     }
-    try self.init(parsing: text, file: file)
+    return text
   }
 
   /// Reads the text of the configuration file `file`.
-  init(parsing text: String, file: String) throws(ConfigurationError) {
+  init(
+    parsing text: String, file: String,
+    environment: @escaping (String) -> String? = { Platform.Process.environment($0) }
+  ) throws(ConfigurationError) {
     let root = try ConfigurationValue(parsing: text, file: file)
       .group([
         "log", "commit", "segment", "encryption", "timestamps", "scrub", "witnesses", "retention", "sources",
         "http",
       ])
-    if let http = root.key("http") { throw http.error("'http' is not available in this version; remove it") }
-    let paths = PathBase(file: file)
-    let log = try root.required("log").group(["directory", "key", "key_store"])
-    self.init(directory: paths.resolve(try log.required("directory").text()))
-    logKey = try log["key"].map { (value) throws(ConfigurationError) in paths.resolve(try value.text()) }
+    try self.init(root, PathBase(file: file, environment: environment))
+  }
+
+  private init(_ root: ConfigurationGroup, _ paths: PathBase) throws(ConfigurationError) {
+    let log = try root.required("log").group(["directory", "key", "key_store", "reserve"])
+    self.init(directory: try paths.resolve(log.required("directory")))
+    logKey = try log["key"].map { (value) throws(ConfigurationError) in try paths.resolve(value) }
     keyStore = try log["key_store"].map { (value) throws(ConfigurationError) in
-      paths.resolve(try value.text())
+      try paths.resolve(value)
     }
+    if let value = log["reserve"] { reserve = try value.size(1 << 20...1 << 40) }
     if let value = root["commit"] { commit = try value.duration(1_000_000...60_000_000_000) }
     if let segment = try root["segment"]?.group(["size", "age"]) {
       if let value = segment["size"] { segmentSize = try value.size(1 << 20...1 << 40) }
@@ -44,12 +53,13 @@ extension Settings {
     }
     if let value = root["encryption"] {
       for item in try value.group(["recipients"]).required("recipients").list() {
-        recipients.append(paths.resolve(try item.text()))
+        recipients.append(try paths.resolve(item))
       }
       if recipients.isEmpty { throw value.error("encryption needs at least one recipient") }
     }
     if let value = root["timestamps"] { timestamps = try TimestampSettings(value, paths) }
     if let value = root["scrub"] { scrub = try ScrubSettings(value) }
+    http = try root["http"].map { (value) throws(ConfigurationError) in try HTTPSettings(value) }
     if let value = root["witnesses"] { witnesses = try WitnessSettings(value, paths) }
     retention = try root["retention"].map { (value) throws(ConfigurationError) in
       try RetentionPolicy(value)
@@ -80,10 +90,10 @@ extension WitnessSettings {
   init(_ value: ConfigurationValue, _ paths: PathBase) throws(ConfigurationError) {
     let group = try value.group(["policy", "every", "ca"])
     let file = try group.required("policy")
-    policy = paths.resolve(try file.text())
+    policy = try paths.resolve(file)
     do { _ = try WitnessPolicy(file: policy) } catch { throw file.error("\(file.name): \(error)") }
     if let value = group["every"] { every = try value.duration(100_000_000...86_400_000_000_000) }
-    if let value = group["ca"] { authorities = paths.resolve(try value.text()) }
+    if let value = group["ca"] { authorities = try paths.resolve(value) }
   }
 }
 
@@ -105,23 +115,13 @@ extension RetentionPolicy {
   }
 }
 
-/// Resolves the relative paths of a configuration file.
-struct PathBase {
-  private let directory: String
-
-  init(file: String) {
-    directory = file.lastIndex(of: "/").map { String(file[...$0]) } ?? ""
-  }
-
-  func resolve(_ path: String) -> String { path.hasPrefix("/") ? path : directory + path }
-}
-
 extension SourceSettings {
   static let keys = [
     "name", "listen", "format", "timezone", "certificate", "key", "client_ca", "client_certificate",
-    "framing",
-    "max_message", "receive_buffer", "sockets", "file", "from",
-    "test", "tests", "minimize",
+    "clients", "tls_minimum", "connections", "connections_per_peer", "handshake_timeout", "idle_timeout",
+    "rate", "burst",
+    "framing", "max_message", "receive_buffer", "sockets", "file", "from",
+    "test", "tests", "minimize", "reconcile",
   ]
 
   /// Keys of the design that this version does not have, and what to do instead.
@@ -150,7 +150,11 @@ extension SourceSettings {
     if let value = group["timezone"] { timezone = try Self.timezone(value) }
     try readTransport(group)
     try readTLS(group, paths)
+    try readLimits(group)
     try readTests(group)
+    reconcile = try group["reconcile"].map { (value) throws(ConfigurationError) in
+      try ReconcileSettings(value)
+    }
     if let value = group["minimize"] {
       let format = try? SourceFormat.read(format) { Platform.Process.environment($0) }
       minimise = try MinimiseSettings(value, paths, format)
@@ -188,12 +192,12 @@ extension SourceSettings {
     if value.isGroup {
       let group = try value.group(ProxyKind.allCases.map(\.rawValue))
       let kinds = ProxyKind.allCases.filter { group[$0.rawValue] != nil }
-      guard kinds.count == 1, let path = try group[kinds[0].rawValue]?.text() else {
+      guard kinds.count == 1, let path = try group[kinds[0].rawValue].map(paths.resolve) else {
         throw value.error("\(value.name) must name one file: {haproxy: /etc/haproxy/haproxy.cfg}")
       }
-      reference = ProxyReference(path: paths.resolve(path), kind: kinds[0])
+      reference = ProxyReference(path: path, kind: kinds[0])
     } else {
-      reference = ProxyReference(path: paths.resolve(try value.text()))
+      reference = ProxyReference(path: try paths.resolve(value))
     }
     do { _ = try SourceFormat.read(reference.text) } catch { throw value.error("\(value.name): \(error)") }
     return reference.text
@@ -210,7 +214,7 @@ extension SourceSettings {
   }
 
   /// Refuses keys that say nothing for the source's transport.
-  private func refuse(_ words: [String], _ group: ConfigurationGroup) throws(ConfigurationError) {
+  func refuse(_ words: [String], _ group: ConfigurationGroup) throws(ConfigurationError) {
     for word in words {
       if let key = group.key(word) {
         throw key.error("'\(word)' says nothing for a \(listen.scheme):// source; remove it")
@@ -235,12 +239,13 @@ extension SourceSettings {
 
   private mutating func readTLS(_ group: ConfigurationGroup, _ paths: PathBase) throws(ConfigurationError) {
     guard listen.scheme == .tls else {
-      return try refuse(["certificate", "key", "client_ca", "client_certificate"], group)
+      return try refuse(
+        ["certificate", "key", "client_ca", "client_certificate", "clients", "tls_minimum"], group)
     }
-    certificate = paths.resolve(try group.required("certificate").text())
-    key = paths.resolve(try group.required("key").text())
+    certificate = try paths.resolve(group.required("certificate"))
+    key = try paths.resolve(group.required("key"))
     if let value = group["client_certificate"] { clientCertificate = try value.choice() }
-    if let value = group["client_ca"] { clientCA = paths.resolve(try value.text()) }
+    if let value = group["client_ca"] { clientCA = try paths.resolve(value) }
     if clientCertificate == .none {
       if let key = group.key("client_ca") {
         throw key.error("'client_ca' says nothing when client_certificate is none; remove one of them")
@@ -250,5 +255,7 @@ extension SourceSettings {
         "a tls:// source needs 'client_ca', the authorities that sign clients' certificates; "
           + "or set client_certificate to none, and anybody can send")
     }
+    if let value = group["tls_minimum"] { tlsMinimum = try value.choice() }
+    if let value = group["clients"] { clients = try clients(value, group) }
   }
 }

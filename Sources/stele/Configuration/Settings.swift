@@ -15,6 +15,8 @@ struct Settings: Equatable, Sendable {
   var keyStore: String?
   /// Longest time a message waits for its `fdatasync`, nanoseconds.
   var commit: Int64 = 250_000_000
+  /// Bytes of the file system that are kept for the last entries, checkpoint and seal.
+  var reserve = 64 << 20
   /// Stored bytes at which a segment is finished.
   var segmentSize = 1 << 30
   /// Age at which a segment is finished, nanoseconds.
@@ -31,6 +33,8 @@ struct Settings: Equatable, Sendable {
   var timestamps: TimestampSettings?
   /// Nil: sealed segments are not read again.
   var scrub: ScrubSettings?
+  /// Nil: nothing is answered over HTTP.
+  var http: HTTPSettings?
 
   var keyPath: String { LogCreation.keyPath(logKey, for: directory) }
   var keyStorePath: String { keyStore ?? LogCreation.defaultKeyStorePath(directory) }
@@ -47,6 +51,10 @@ struct SourceSettings: Equatable, Sendable {
   var key: String?
   var clientCA: String?
   var clientCertificate = TLSServerContext.ClientCertificate.required
+  var tlsMinimum = TLSServerContext.Version.tls12
+  /// Who may come, and for which hosts; nil: everybody whose certificate is valid.
+  var clients: ClientList?
+  var limits = PeerLimits()
   var framing = FrameScanner.Framing.auto
   /// Bytes; longer messages of a stream are kept in pieces.
   var messageLimit = Syslog.Limits.messageBytes
@@ -58,6 +66,8 @@ struct SourceSettings: Equatable, Sendable {
   var tests: [SourceTest] = []
   /// What of its messages is not to be stored.
   var minimise: MinimiseSettings?
+  /// Where its load balancer's own counters are; nil: they are not looked at.
+  var reconcile: ReconcileSettings?
 
   init(name: String, listen: Endpoint) {
     self.name = name

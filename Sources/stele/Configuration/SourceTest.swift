@@ -46,7 +46,7 @@ struct SourceTest: Equatable, Sendable {
     place = value.error("")
     name = try group["name"]?.text() ?? value.name
     switch (group["line"], group["raw_base64"]) {
-    case (let text?, nil): line = Array(try text.text().utf8)
+    case (let text?, nil): line = Array(try text.scalar().utf8)
     case (nil, let encoded?): line = try Self.base64(encoded)
     case (_?, let encoded?):
       throw encoded.error("\(value.name) has 'line' and 'raw_base64'; remove one of them")
@@ -62,7 +62,7 @@ struct SourceTest: Equatable, Sendable {
   }
 
   private static func base64(_ value: ConfigurationValue) throws(ConfigurationError) -> [UInt8] {
-    let text = Array(try value.text().utf8)
+    let text = Array(try value.scalar().utf8)
     do throws(DecodeError) {
       return try text.withView { (view) throws(DecodeError) in try Base64.decode(view) }
     } catch {
@@ -77,7 +77,7 @@ struct SourceTest: Equatable, Sendable {
     var fields: [Expectation] = []
     for (keyNode, node) in mapping {
       let key = ConfigurationValue(keyNode, file: value.file, name: "the field", fallback: value.node.mark)
-      let name = try key.text()
+      let name = try key.scalar()
       let item = ConfigurationValue(node, file: value.file, name: name, fallback: keyNode.mark)
       fields.append(Expectation(name: name, expected: try expected(item), place: item.error("")))
     }

@@ -24,6 +24,15 @@ struct SourceTestRun: ~Copyable {
     self.names = names
   }
 
+  /// What of the tests in a configuration does not hold.
+  static func failures(_ settings: Settings, _ plan: DaemonPlan) -> [ConfigurationError] {
+    zip(settings.sources, plan.inputs).flatMap { source, input -> [ConfigurationError] in
+      var run = SourceTestRun(source, input.definition)
+      run.run()
+      return run.failures
+    }
+  }
+
   private static func addNames(_ template: Template, _ names: inout Set<String>) {
     for slot in template.slots {
       names.insert(slot.name)

@@ -1,6 +1,7 @@
 import Cryptography
 import MerkleLog
 import SegmentReader
+import SegmentWriter
 import Synchronization
 
 /// Makes proofs of consistency up to a log's published checkpoint, each once. They are checked before anybody
@@ -22,9 +23,12 @@ final class ProofMaker: Sendable {
   private let reader: LogReader
   private let made = Mutex<[UInt64: [Digest]]>([:])
 
-  /// Takes the newest checkpoint of the log in `directory`; nil when there is none.
-  init?(_ directory: String) throws(LogError) {
-    reader = try LogReader(directory)
+  /// Takes the newest checkpoint of the log in `directory`; nil when there is none. Of encrypted segments that
+  /// are not sealed yet the keys are in the key store.
+  init?(_ directory: String, keyStore path: String) throws(LogError) {
+    let origin = try LogDirectory(directory).origin
+    let store = origin.flatMap { KeyStore.reading(path, origin: $0) }
+    reader = try LogReader(directory) { firstIndex in try? store?.key(of: firstIndex) }
     guard let signed = reader.checkpoint else { return nil }
     self.signed = signed
   }

@@ -38,3 +38,20 @@ extension WitnessAlarm: CustomStringConvertible {
     }
   }
 }
+
+/// What witnesses said last that must not be.
+struct RaisedAlarms: Sendable {
+  private var last: [String: WitnessAlarm] = [:]
+
+  init() {}
+
+  /// One for each witness at most.
+  var alarms: [WitnessAlarm] { last.values.sorted { $0.witness < $1.witness } }
+
+  /// Takes what a round gave, and returns the alarms that are news. The sizes alone are none: an alarm that is
+  /// written down makes the log grow, and so the next round's would always be another.
+  mutating func takeNews(_ outcome: WitnessCircle.Outcome) -> [WitnessAlarm] {
+    for witness in outcome.cosigners { last[witness] = nil }
+    return outcome.alarms.filter { last.updateValue($0, forKey: $0.witness)?.kind != $0.kind }
+  }
+}

@@ -2,6 +2,7 @@ import Bytes
 import MerkleLog
 import Platform
 import SegmentReader
+import SegmentWriter
 import Segments
 import Synchronization
 
@@ -22,11 +23,13 @@ final class WitnessCircle: Sendable {
 
   let policy: WitnessPolicy
   private let directory: String
+  private let keyStore: String
   private let peers: [WitnessPeer]
 
-  /// Only witnesses with a URL are asked.
-  init(_ directory: String, _ policy: WitnessPolicy, authorities: String?) {
+  /// Only witnesses with a URL are asked. `keyStore`: nil where it is in its usual place.
+  init(_ directory: String, keyStore: String?, _ policy: WitnessPolicy, authorities: String?) {
     self.directory = directory
+    self.keyStore = keyStore ?? LogCreation.defaultKeyStorePath(directory)
     self.policy = policy
     peers = policy.witnesses.compactMap { WitnessPeer($0, authorities: authorities) }
   }
@@ -43,7 +46,7 @@ final class WitnessCircle: Sendable {
   func round(published: @escaping @Sendable (_ size: UInt64, _ lines: [String]) -> Void = { _, _ in })
     throws -> Outcome?
   {
-    guard let maker = try ProofMaker(directory) else { return nil }
+    guard let maker = try ProofMaker(directory, keyStore: keyStore) else { return nil }
     let shared = Shared(
       Collected(note: maker.signed.note, outcome: Outcome(size: maker.checkpoint.size)))
     var threads: [Thread] = []
@@ -73,6 +76,12 @@ final class WitnessCircle: Sendable {
       collected.keys.append(peer.key)
       collected.outcome.cosigners.append(peer.name)
       guard policy.isSatisfied(by: collected.keys) else { return }
+      let published = PublishedCheckpoint.size(directory, FileNames.cosigned)
+      guard published <= collected.outcome.size else {
+        // Another round was faster; or the log is not what it was, and the file shows it.
+        collected.outcome.isWitnessed = published <= newestSize()
+        return
+      }
       do {
         try collected.note.bytes.withView { bytes in
           try Directory(directory).replaceFile(FileNames.cosigned, with: bytes, mode: 0o444)

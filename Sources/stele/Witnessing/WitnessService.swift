@@ -4,7 +4,6 @@ import Logging
 import MerkleLog
 import Platform
 import Segments
-import ServiceLifecycle
 import Synchronization
 
 /// What `serve` is told about witnesses.
@@ -18,16 +17,15 @@ struct WitnessSettings: Equatable, Sendable {
 }
 
 /// Has witnesses cosign the daemon's log, on a thread of its own: collecting never waits for them.
-final class WitnessService: Service {
+final class WitnessService: Sendable {
   /// How far the witnesses have come.
   struct Status: Sendable {
     /// Entries of the tree that enough witnesses have cosigned.
     var size: UInt64 = 0
     /// When they had, nanoseconds of the monotonic clock.
     var time = Clock.monotonic()
-    /// What a witness said last that must not be.
-    var alarms: Set<WitnessAlarm> = []
     var failures: [String] = []
+    var raised = RaisedAlarms()
   }
 
   private let daemon: Daemon
@@ -36,54 +34,51 @@ final class WitnessService: Service {
   private let every: Int64
   private let logger: Logger
   private let state: Mutex<Status>
-  private let stopping = StopFlag()
 
-  init(_ settings: WitnessSettings, _ daemon: Daemon, directory: String, logger: Logger) throws {
+  init(
+    _ settings: WitnessSettings, _ daemon: Daemon, directory: String, keyStore: String?, logger: Logger
+  ) throws {
     self.daemon = daemon
     self.directory = directory
     self.logger = logger
     every = settings.every
     circle = WitnessCircle(
-      directory, try WitnessPolicy(file: settings.policy), authorities: settings.authorities)
+      directory, keyStore: keyStore, try WitnessPolicy(file: settings.policy),
+      authorities: settings.authorities)
     guard !circle.isEmpty else { throw PolicyFileError.noWitness(file: settings.policy) }
     state = Mutex(Status(size: PublishedCheckpoint.size(directory, FileNames.cosigned)))
   }
 
   var status: Status { state.withLock { $0 } }
 
-  func run() async throws {
-    try await withGracefulShutdownHandler {
-      try await onThread("stele-witnesses") { self.repeatRounds() }
-    } onGracefulShutdown: {
-      self.stopping.set()
-      self.circle.cancel()
-    }
+  var thread: BackgroundThread {
+    BackgroundThread("stele-witness", interrupt: { [circle] in circle.cancel() }) { [self] in run($0) }
   }
 
-  private func repeatRounds() {
-    while !stopping.isSet {
+  private func run(_ stop: StopSignal) {
+    while !stop.isSet {
       let start = Clock.monotonic()
-      do { if let outcome = try circle.round(published: publish) { take(outcome) } } catch {
-        fail(["the log could not be read for its witnesses: \(error)"])
-      }
-      stopping.wait(until: start + every)
+      do {
+        if let outcome = try circle.round(published: publish) { take(outcome, isLast: stop.isSet) }
+      } catch { fail(["the log could not be read for its witnesses: \(error)"]) }
+      if stop.wait(until: start + every) { return }
     }
   }
 
   private func publish(_ size: UInt64, _ lines: [String]) {
     state.withLock { state in
-      state.size = size
+      state.size = max(state.size, size)
       state.time = Clock.monotonic()
     }
     daemon.nextKey.cosignatures = lines
   }
 
-  private func take(_ outcome: WitnessCircle.Outcome) {
-    for alarm in outcome.alarms where state.withLock({ $0.alarms.insert(alarm).inserted }) {
-      logger.critical("\(alarm)")
+  private func take(_ outcome: WitnessCircle.Outcome, isLast: Bool) {
+    for alarm in state.withLock({ $0.raised.takeNews(outcome) }) {
+      logger.critical("\(alarm)", metadata: NotableMessage.witnessAlarm.metadata)
       daemon.record(alarm.record)
     }
-    if !stopping.isSet { fail(outcome.failures.sorted()) }
+    if !isLast { fail(outcome.failures.sorted()) }
   }
 
   /// Says what is wrong when that has changed, not every few seconds.
@@ -94,23 +89,5 @@ final class WitnessService: Service {
     }
     for text in failures where !before.contains(text) { logger.warning("witness: \(text)") }
     if failures.isEmpty, !before.isEmpty { logger.notice("all witnesses answer again") }
-  }
-}
-
-/// A flag that a thread can wait for.
-private final class StopFlag: Sendable {
-  private let lock = Lock()
-  private let changed = Condition()
-  private let value = Atomic(false)
-
-  var isSet: Bool { value.load(ordering: .acquiring) }
-
-  func set() {
-    lock.withLock { value.store(true, ordering: .releasing) }
-    changed.broadcast()
-  }
-
-  func wait(until deadline: Int64) {
-    lock.withLock { while !isSet, Clock.monotonic() < deadline { changed.wait(lock, until: deadline) } }
   }
 }

@@ -36,6 +36,7 @@ final class Child: Sendable {
   }
 
   var isRunning: Bool { process.isRunning }
+  var processID: Int32 { process.processIdentifier }
   var printed: String { scratch.text(output) }
   var printedBytes: [UInt8] { scratch.read(output) }
   var complaints: String { scratch.text(errors) }

@@ -21,7 +21,7 @@ final class Daemon {
     try self.init(log, arguments: ["--log", log.directory] + listen + flags, sourceCount: urls.count)
   }
 
-  private init(_ log: SteleLog, arguments: [String], sourceCount: Int) throws {
+  init(_ log: SteleLog, arguments: [String], sourceCount: Int) throws {
     self.log = log
     child = try Child(
       stelePath, ["serve", "--status-json"] + arguments, name: "serve-\(UInt32.random(in: 0 ... .max))",

@@ -4,49 +4,48 @@ import Intake
 import Logging
 import Platform
 import ProxyConfiguration
-import ServiceLifecycle
+import Synchronization
 import Templates
-import UnixSignals
 
-/// Watches the load balancers' configurations that formats are read from, and has the daemon take changes
-/// over.
-///
-/// Files are looked at every second, so that it makes no difference how an editor writes them; what has
-/// changed is read once it has stayed the same for a second, or at once on SIGHUP.
-struct FormatWatch: Service {
+/// The load balancers' configurations that formats are read from.
+final class WatchedFormats: WatchedFiles {
   private let daemon: Daemon
   private let logger: Logger
-  private let sources: [WatchedSource]
+  private let states: Mutex<[WatchedState]>
 
   init(daemon: Daemon, plan: DaemonPlan, logger: Logger) {
     self.daemon = daemon
     self.logger = logger
-    sources = plan.inputs.compactMap { input in
-      ProxyReference(input.definition.format).map {
-        WatchedSource(name: input.source.name, reference: $0, sha256: input.formats?.sha256)
+    states = Mutex(plan.inputs.compactMap { Self.watched($0) }.map { WatchedState($0) })
+  }
+
+  private static func watched(_ input: DaemonPlan.Input) -> WatchedSource? {
+    ProxyReference(input.definition.format).map {
+      WatchedSource(name: input.source.name, reference: $0, sha256: input.formats?.sha256)
+    }
+  }
+
+  /// The daemon collects from other sources now. Of those that are not among `changed`, what was read stays.
+  func follow(_ plan: DaemonPlan, changed: Set<String>) {
+    states.withLock { states in
+      let old = states
+      states = plan.inputs.compactMap { Self.watched($0) }.map { source in
+        let kept = old.first { $0.source.name == source.name && !changed.contains(source.name) }
+        return kept ?? WatchedState(source)
       }
     }
   }
 
-  /// No source's formats stand in a file.
-  var isIdle: Bool { sources.isEmpty }
+  func isDue(isForced: Bool) -> Bool {
+    states.withLock { states in
+      for place in states.indices { states[place].look(isForced: isForced) }
+      return states.contains { $0.isDue }
+    }
+  }
 
-  func run() async throws {
-    let watched = WatchedSources(sources)
-    await withTaskGroup(of: Void.self) { group in
-      let (wakes, wake) = AsyncStream.makeStream(of: Bool.self, bufferingPolicy: .bufferingNewest(2))
-      group.addTask {
-        while (try? await Task.sleep(for: .seconds(1))) != nil { wake.yield(false) }
-      }
-      group.addTask {
-        for await _ in await UnixSignalsSequence(trapping: .sighup) { wake.yield(true) }
-      }
-      await cancelWhenGracefulShutdown {
-        for await isForced in wakes {
-          await watched.look(isForced: isForced, daemon, logger)
-        }
-      }
-      group.cancelAll()
+  func take(isForced: Bool) {
+    states.withLock { states in
+      for place in states.indices where states[place].isDue { states[place].take(daemon, logger) }
     }
   }
 }
@@ -59,30 +58,14 @@ struct WatchedSource: Sendable {
   var sha256: String?
 }
 
-/// What was last seen of every source's configuration.
-private actor WatchedSources {
-  private var states: [WatchedState]
-
-  init(_ sources: [WatchedSource]) { states = sources.map { WatchedState($0) } }
-
-  func look(isForced: Bool, _ daemon: Daemon, _ logger: Logger) {
-    for index in states.indices { states[index].look(isForced: isForced, daemon, logger) }
-  }
-}
-
 /// What was last seen of one source's configuration.
 private struct WatchedState {
-  private let source: WatchedSource
+  let source: WatchedSource
   private var current: SourceFormat?
-  private var seen: [FileMark]
-  private var taken: [FileMark]
+  private var marks: FileMarks
   private var hashes: [String?]
-
-  /// What tells that a file has changed.
-  private struct FileMark: Equatable {
-    var path: String
-    var status: FileStatus?
-  }
+  /// The files are to be read again.
+  private(set) var isDue = false
 
   init(_ source: WatchedSource) {
     self.source = source
@@ -90,23 +73,23 @@ private struct WatchedState {
     hashes = current?.file?.files.map(\.sha256) ?? []
     // Changed since the daemon read it: then it is a change to be taken.
     if current?.file?.files.first?.sha256 != source.sha256 { hashes = [] }
-    seen = Self.marks(current?.file, source.reference.path)
-    taken = hashes.isEmpty ? [] : seen
+    marks = FileMarks(Self.paths(current?.file, source.reference.path), areTaken: !hashes.isEmpty)
   }
 
-  /// Reads the files again if they have changed and are at rest.
-  mutating func look(isForced: Bool, _ daemon: Daemon, _ logger: Logger) {
-    let now = Self.marks(current?.file, source.reference.path)
-    defer { seen = now }
-    guard isForced || now != taken && now == seen else { return }
-    taken = now
+  mutating func look(isForced: Bool) {
+    isDue = marks.areDue(Self.paths(current?.file, source.reference.path), isForced: isForced)
+  }
+
+  /// Reads the files again.
+  mutating func take(_ daemon: Daemon, _ logger: Logger) {
+    isDue = false
     let path = source.reference.path
     do {
       let new = try SourceFormat.read(source.reference.text) { Platform.Process.environment($0) }
       let newHashes = new.file?.files.map(\.sha256) ?? []
       if newHashes == hashes { return }
       hashes = newHashes
-      taken = Self.marks(new.file, path)
+      marks.take(Self.paths(new.file, path))
       try take(new, daemon, logger)
     } catch {
       let text = "\(error)"
@@ -135,11 +118,11 @@ private struct WatchedState {
   }
 
   /// The files, and those that patterns stand for now.
-  private static func marks(_ file: ProxyFile?, _ path: String) -> [FileMark] {
+  private static func paths(_ file: ProxyFile?, _ path: String) -> [String] {
     var paths = file?.files.map(\.path) ?? [path]
     for pattern in file?.patterns ?? [] {
       for path in ConfigurationFiles.disk.matching(pattern) where !paths.contains(path) { paths.append(path) }
     }
-    return paths.map { FileMark(path: $0, status: try? FileDescriptor(reading: $0).status()) }
+    return paths
   }
 }
