@@ -17,10 +17,8 @@ say() { printf '\n%s%s%s\n' "$bold" "$*" "$plain" >&3; }
 run() { printf '$ %s\n' "${*//$stele/stele}" >&3; "$@"; }
 
 if [ -z "${STELE:-}" ]; then
-  bash Packaging/libraries.sh
   say "Building"
-  swift build -c release --product stele
-  STELE=$PWD/$(swift build -c release --show-bin-path | sed "s|^$PWD/||")/stele
+  STELE=$(bash Packaging/build.sh)
 fi
 stele=$(realpath "$STELE")
 fixtures=$PWD/Fixtures

