@@ -103,7 +103,9 @@ let package = Package(
 
     .target(
       name: "TestSupport",
-      dependencies: ["Bytes", "Cryptography", "MerkleLog", "Platform", "Segments", "Templates"],
+      dependencies: [
+        "Bytes", "Cryptography", "MerkleLog", "Platform", "SegmentWriter", "Segments", "Templates",
+      ],
       path: "Tests/TestSupport", swiftSettings: settings),
     tests("FaultTests", ["TestSupport", "stele"]),
     tests("CommandTests", ["Bytes", "Cryptography", "TestSupport", "stele"]),

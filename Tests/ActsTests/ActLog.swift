@@ -46,26 +46,7 @@ final class ActLog {
   static func append(_ count: Int, _ writer: LogWriter, _ plan: SegmentPlan) throws {
     // A segment ends with a checkpoint, which adds an entry.
     if let open = writer.plan, open !== plan { try writer.checkpoint() }
-    let block = EncodedBlock(plan: plan)
-    let matcher = Matcher([[LogBuilder.template]])
-    var result = MatchResult(for: matcher)
-    var builder = BlockBuilder(for: matcher)
-    var hasher = try EntryHasher(seed: try plan.messageSeed())
-    let first = writer.tree.size
-    for (number, entry) in LogBuilder.lines(count, from: Int(first)).enumerated() {
-      try entry.raw.withView { raw in
-        try entry.envelope.withView { envelope in
-          matcher.match(raw, list: 0, into: &result)
-          builder.append(raw, result, entry.metadata, envelope: envelope, hasSameEnvelope: false)
-          block.leaves.append(
-            try hasher.leaf(index: first + UInt64(number), entry.metadata, envelope: envelope, raw: raw))
-        }
-      }
-    }
-    block.contents = builder.finish(matcher, sourceNames: [SourceName(1, "test")], to: &block.payload)
-    block.foldLeaves(first: first)
-    try block.encrypt()
-    try writer.append(block)
+    try LogBuilder.append(LogBuilder.lines(count, from: Int(writer.tree.size)), to: writer, plan)
   }
 
   func withSession<R>(_ body: (any LogSession, borrowing SignerKey) throws -> R) throws -> R {

@@ -94,25 +94,7 @@ struct GenuineLog: Sendable {
 
   /// Appends lines as one block.
   static func append(_ entries: [TestEntry], _ writer: LogWriter, _ plan: SegmentPlan) throws {
-    let block = EncodedBlock(plan: plan)
-    let matcher = Matcher([[LogBuilder.template]])
-    var result = MatchResult(for: matcher)
-    var builder = BlockBuilder(for: matcher)
-    var hasher = try EntryHasher(seed: plan.seed)
-    let first = writer.tree.size
-    for (row, entry) in entries.enumerated() {
-      try entry.raw.withView { raw in
-        try entry.envelope.withView { envelope in
-          matcher.match(raw, list: 0, into: &result)
-          builder.append(raw, result, entry.metadata, envelope: envelope, hasSameEnvelope: false)
-          block.leaves.append(
-            try hasher.leaf(index: first + UInt64(row), entry.metadata, envelope: envelope, raw: raw))
-        }
-      }
-    }
-    block.contents = builder.finish(matcher, sourceNames: [SourceName(1, "test")], to: &block.payload)
-    block.foldLeaves(first: first)
-    try writer.append(block)
+    try LogBuilder.append(entries, to: writer, plan)
   }
 
   /// Writes a checkpoint, and copies all there is.
