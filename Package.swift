@@ -67,7 +67,7 @@ let package = Package(
       "ProxyConfiguration", ["Bytes", "Cryptography", "Events", "Formats", "Platform", "Templates", "Yams"]),
     target("SegmentReader", ["Bytes", "Cryptography", "MerkleLog", "Platform", "Segments", "Templates"]),
     target("SegmentWriter", ["Bytes", "Cryptography", "MerkleLog", "Platform", "Segments", "Templates"]),
-    target("Intake", ["Bytes", "Events", "Platform", "Syslog", "TLS"]),
+    target("Intake", ["Segments", "Bytes", "Events", "Platform", "Syslog", "TLS"]),
     target(
       "Inspect",
       ["Bytes", "Cryptography", "Events", "MerkleLog", "Platform", "SegmentReader", "Segments", "Templates"]),
@@ -125,7 +125,7 @@ let package = Package(
       ]),
     tests(
       "ConfigurationTests",
-      ["Bytes", "Intake", "ProxyConfiguration", "Syslog", "TLS", "TestSupport", "stele"]),
+      ["Bytes", "Intake", "Platform", "ProxyConfiguration", "Syslog", "TLS", "TestSupport", "stele"]),
     .target(
       name: "Fuzzers",
       dependencies: [
@@ -183,7 +183,7 @@ let package = Package(
         "Segments",
         "Templates", "TestSupport", "Witness", "stele",
       ]),
-    tests("IntakeTests", ["Bytes", "Events", "Intake", "Platform", "Syslog", "TLS"]),
+    tests("IntakeTests", ["Bytes", "Events", "Intake", "Platform", "Segments", "Syslog", "TLS"]),
     .testTarget(
       name: "EventsTests", dependencies: ["Bytes", "Events", "Templates"], exclude: ["Schemas"],
       swiftSettings: settings),

@@ -183,7 +183,7 @@ mkdir -p "$root/etc/systemd/system/stele.service.d" "$root/etc/systemd/system/st
 printf '[Service]\nLoadCredential=stele.key:/etc/stele/edge.key\nWatchdogSec=3\n' \
   >"$root/etc/systemd/system/stele.service.d/test.conf"
 printf '[Socket]\nListenStream=127.0.0.1:6514\n' >"$root/etc/systemd/system/stele.socket.d/test.conf"
-openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 400 -subj /CN=stele \
+openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=stele \
   -addext subjectAltName=IP:127.0.0.1 -keyout "$root/etc/stele/tls.key" -out "$root/etc/stele/tls.crt" 2>/dev/null
 inside chown stele /etc/stele/tls.key
 cat >>"$root/etc/stele/stele.yaml" <<'END'

@@ -14,6 +14,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/inotify.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -45,6 +46,41 @@ void linux_forbid_dumps(void) { prctl(PR_SET_DUMPABLE, 0, 0, 0, 0); }
 int linux_accept(int fd) { return accept4(fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC); }
 
 int linux_eventfd(void) { return eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC); }
+
+int linux_inotify(void) { return inotify_init1(IN_NONBLOCK | IN_CLOEXEC); }
+
+int linux_inotify_watch(int fd, const char *directory) {
+  return inotify_add_watch(
+      fd, directory,
+      IN_MODIFY | IN_CREATE | IN_MOVED_FROM | IN_MOVED_TO | IN_DELETE | IN_ATTRIB | IN_DELETE_SELF | IN_MOVE_SELF |
+          IN_ONLYDIR);
+}
+
+int linux_inotify_read(int fd, struct linux_file_notice *notices, int capacity) {
+  // Room for one event with the longest name; as many more as fit.
+  _Alignas(struct inotify_event) char buffer[16384];
+  int found = 0;
+  ssize_t got = read(fd, buffer, (size_t)capacity * sizeof(struct inotify_event) < sizeof buffer
+                                     ? (size_t)capacity * sizeof(struct inotify_event)
+                                     : sizeof buffer);
+  if (got < 0) return -1;
+  for (ssize_t at = 0; at + (ssize_t)sizeof(struct inotify_event) <= got && found < capacity;) {
+    const struct inotify_event *event = (const void *)(buffer + at);
+    struct linux_file_notice *notice = &notices[found++];
+    notice->watch = event->wd;
+    notice->cookie = event->cookie;
+    notice->changes_names = (event->mask & ~(uint32_t)IN_MODIFY) != 0;
+    notice->moved = event->mask & IN_MOVED_FROM ? 1 : event->mask & IN_MOVED_TO ? 2 : 0;
+    notice->overflow = (event->mask & IN_Q_OVERFLOW) != 0;
+    notice->name[0] = 0;
+    if (event->len > 0) {
+      strncpy(notice->name, event->name, sizeof notice->name - 1);
+      notice->name[sizeof notice->name - 1] = 0;
+    }
+    at += (ssize_t)(sizeof(struct inotify_event) + event->len);
+  }
+  return found;
+}
 
 int linux_epoll_create(void) { return epoll_create1(EPOLL_CLOEXEC); }
 

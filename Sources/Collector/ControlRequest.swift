@@ -25,6 +25,8 @@ struct CheckpointPlace {
   var requests: [ControlRequest] = []
   /// Whether another origin key comes with it.
   var isRotation = false
+  /// Whether how far followed files are stored stands in front of the `key` entry.
+  var carriesPositions = false
 
   var texts: [String] { requests.flatMap(\.texts) }
 

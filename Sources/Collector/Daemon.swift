@@ -41,6 +41,13 @@ public struct DaemonPlan: Sendable {
   /// Of the program, for the log's record.
   public var version = ""
 
+  /// As `pipeline` says, with what follows from the inputs.
+  var pipelineOptions: PipelineOptions {
+    var options = pipeline
+    options.followsFiles = inputs.contains { if case .files = $0.source.endpoint { true } else { false } }
+    return options
+  }
+
   public init(directory: String, keyPath: String) {
     self.directory = directory
     self.keyPath = keyPath
@@ -152,7 +159,7 @@ public final class Daemon: Sendable {
         directory: plan.directory, keyPath: plan.keyPath, options: plan.writer)
       recovery = writer.recovery
       pipeline = try Pipeline(
-        writer, SourceTable(plan.inputs.map(\.definition)), plan.pipeline, losses: losses,
+        writer, SourceTable(plan.inputs.map(\.definition)), plan.pipelineOptions, losses: losses,
         stopped: { error in
           hasFailed.value.store(true, ordering: .releasing)
           failed(error)
@@ -184,6 +191,10 @@ public final class Daemon: Sendable {
       let reporter = try Thread(name: "stele-losses") { [self] in reportLosses() }
       lossReporter.withLock { $0 = reporter }
       try startActs()
+      listeners.resume(
+        FileHistory(positions: pipeline.positions.all, lastTime: pipeline.positions.lastTime) { [pipeline] in
+          pipeline.record($0)
+        })
       try listeners.start()
       isReady.store(true, ordering: .relaxed)
     } catch { throw .system(error) }

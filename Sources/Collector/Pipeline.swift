@@ -19,6 +19,8 @@ public struct PipelineOptions: Sendable {
   public var workers = Parallel.processors
   /// Bytes of all messages on their way.
   public var slabCount = 40
+  /// Messages come from followed files: each segment's end tells how far they are stored.
+  public var followsFiles = false
   /// Stored bytes that are sealed in about a second: what `sealAhead` leaves to `finish`.
   public var quickSeal = 64 << 20
 
@@ -36,6 +38,8 @@ public final class Pipeline: Sendable {
   public let counters: ParseCounters
   /// What the next checkpoint's `key` entry is to carry.
   public let nextKey: NextKeyEntry
+  /// How far followed files were stored when the log was opened.
+  public let positions: PositionTable
   /// When segments are finished; may be set at any time.
   public let segmentLimits: SegmentLimits
   private let formats: FormatLedger
@@ -73,6 +77,7 @@ public final class Pipeline: Sendable {
     commitInterval = CommitInterval(options.commitInterval)
     segmentLimits = writer.limits
     nextKey = writer.nextKey
+    positions = writer.positions
     formats = FormatLedger(sources, next: writer.tree.size, chosen: chosen)
     accounts = losses.map { AccountLedger($0, next: writer.tree.size) }
     sequencer = Sequencer(next: writer.tree.size, plan: plan, sources: sources)

@@ -123,9 +123,11 @@ final class PipelineLog: Sendable {
     while failure == nil {
       if let due = place, due.first == (unsafe writer.tree.size) {
         if due.isRotation, let (key, reason, plan) = rotation.take() {
-          rotation.finish(try unsafe writer.rotate(to: key, reason: reason, plan: plan))
+          rotation.finish(
+            try unsafe writer.rotate(
+              to: key, reason: reason, plan: plan, carryingPositions: due.carriesPositions))
         } else {
-          try unsafe writer.checkpoint(recording: due.texts)
+          try unsafe writer.checkpoint(recording: due.texts, carryingPositions: due.carriesPositions)
         }
         checkpointed.store(unsafe writer.checkpointSize, ordering: .releasing)
         due.finish()
@@ -198,8 +200,13 @@ final class PipelineLog: Sendable {
       wantsRoll.store(false, ordering: .releasing)
     }
     if plan == nil, !isTime, asked.isEmpty { return nil }
-    return CheckpointPlace(first: keep(asked.reduce(1) { $0 + $1.texts.count }, plan), requests: asked)
+    let carries = plan != nil && carriesPositions
+    let count = asked.reduce(carries ? 2 : 1) { $0 + $1.texts.count }
+    return CheckpointPlace(first: keep(count, plan), requests: asked, carriesPositions: carries)
   }
+
+  /// At a segment's end the positions of files stand in front of the key.
+  private var carriesPositions: Bool { unsafe options.followsFiles || !writer.positions.isEmpty }
 
   /// Keeps `count` places back for entries that the writer appends itself.
   private func keep(_ count: Int, _ plan: SegmentPlan?) -> UInt64 {
@@ -209,16 +216,17 @@ final class PipelineLog: Sendable {
     return first
   }
 
-  /// The place of a change of the origin key, when one is asked for: the `key` entry that ends the segment, and, at
-  /// the start of the next, the entry that says so with the `key` entry of its checkpoint.
+  /// The place of a change of the origin key, when one is asked for: the entries that end the segment, and, at the
+  /// start of the next, the entry that says so with the `key` entry of its checkpoint.
   private func reserveRotation() throws(WriteError) -> CheckpointPlace? {
     guard rotation.isRequested,
       unsafe writer.tree.size > writer.checkpointSize && !sequencer.isRolling(from: writer.plan)
     else { return nil }
     let plan = try unsafe writer.makePlan()
-    let first = keep(3, plan)
+    let carries = carriesPositions
+    let first = keep(carries ? 4 : 3, plan)
     rotation.begin(plan)
-    return CheckpointPlace(first: first, isRotation: true)
+    return CheckpointPlace(first: first, isRotation: true, carriesPositions: carries)
   }
 
   /// Appends the block and all that are ready behind it, then syncs once. However fast blocks come, the first

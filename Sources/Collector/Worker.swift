@@ -135,6 +135,7 @@ struct Worker: ~Copyable {
     block.plan = place.plan
     block.clearTally(sources: place.sources.definitions.count + 1)
     block.leaves.removeAll()
+    block.positions.removeAll(keepingCapacity: true)
     guide?.begin(&result)
     var index = place.firstIndex
     for number in 0..<batch.count {
@@ -155,6 +156,7 @@ struct Worker: ~Copyable {
   private mutating func encode(
     _ slab: borrowing Slab, first: UInt64, _ index: inout UInt64, _ block: EncodedBlock
   ) throws(CryptoError) {
+    block.addPositions(of: slab)
     var lastEnvelope = UInt32.max
     if slab.messageCount > 0 { lastTime = slab[slab.messageCount - 1].time }
     var run: (source: UInt32, count: Int) = (0, 0)

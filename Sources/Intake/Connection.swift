@@ -9,13 +9,16 @@ import TLS
 final class Connection: @unchecked Sendable {
   let socket: Socket
   let source: StreamSource
-  let peer: SocketAddress?
+  /// Who sends, as far as is known: whom the proxy speaks for, once it has said so.
+  private(set) var peer: SocketAddress?
   let number: UInt64
   var scanner: FrameScanner
   /// One, or none for plain TCP.
   private var tls: HeapArray<TLSServerConnection>
   /// What of an unfinished frame has come. Empty, and without memory worth mentioning, most of the time.
   var carry = ByteBuffer(capacity: 16)
+  /// What has come of the proxy's header; nil when none is expected, or it is whole.
+  private var header: [UInt8]?
   private var envelope: Envelope
   /// In which slab the envelope is, and where.
   private var envelopeGeneration: UInt64 = 0
@@ -43,9 +46,8 @@ final class Connection: @unchecked Sendable {
     self.number = number
     scanner = FrameScanner(
       source.framing, limit: source.messageLimit, expectsPriority: source.expectsPriority)
-    envelope = Envelope(source.tls == nil ? .tcp : .tls)
-    if case .ip(let address, let port) = peer { envelope.add(peer: address, port: port) }
-    envelope.add(connection: number)
+    header = source.expectsProxy ? [] : nil
+    envelope = Self.envelope(source, number, peer, proxy: nil)
     limitedPeer = peer?.limitedPeer
     lastHeard = Clock.monotonic()
     handshakeDeadline = lastHeard + source.handshakeTimeout
@@ -58,7 +60,38 @@ final class Connection: @unchecked Sendable {
     if let limitedPeer { source.peers?.release(limitedPeer) }
   }
 
+  private static func envelope(
+    _ source: StreamSource, _ number: UInt64, _ peer: SocketAddress?, proxy: SocketAddress?
+  ) -> Envelope {
+    var envelope = Envelope(source.tls == nil ? .tcp : .tls)
+    if case .ip(let address, let port) = peer { envelope.add(peer: address, port: port) }
+    if case .ip(let address, let port) = proxy { envelope.add(proxy: address, port: port) }
+    envelope.add(connection: number)
+    return envelope
+  }
+
   var isTLS: Bool { tls.count > 0 }
+  /// The proxy's header is not whole yet.
+  var awaitsProxy: Bool { header != nil }
+
+  /// Goes on with the proxy's header, given what is there to be received. Returns how many bytes of it belong to
+  /// the header.
+  func introduce(_ received: ByteView) throws(ProxyHeader.Invalid) -> Int {
+    guard var bytes = header else { return 0 }
+    let before = bytes.count
+    bytes += received.array
+    let found = try bytes.withView { (view) throws(ProxyHeader.Invalid) in try ProxyHeader(view) }
+    guard let whole = found else {
+      header = bytes
+      return received.count
+    }
+    header = nil
+    if let named = whole.peer {
+      envelope = Self.envelope(source, number, named, proxy: peer)
+      peer = named
+    }
+    return whole.byteCount - before
+  }
 
   /// Adds the client's certificate to the envelope, once the handshake is complete. Returns why the client may
   /// not come, or nil when it may.
@@ -139,6 +172,8 @@ final class StreamSource: Sendable {
   let messageLimit: Int
   let connectionLimit: Int
   let handshakeTimeout: Int64
+  let allow: AllowList?
+  let expectsProxy: Bool
   let idleTimeout: Int64?
   let clients: ClientList?
   /// Nil where peers may have as many connections as the source.
@@ -165,6 +200,8 @@ final class StreamSource: Sendable {
     messageLimit = other.messageLimit
     connectionLimit = other.connectionLimit
     handshakeTimeout = other.handshakeTimeout
+    allow = other.allow
+    expectsProxy = other.expectsProxy
     idleTimeout = other.idleTimeout
     clients = other.clients
     tls = other.tls
@@ -181,11 +218,20 @@ final class StreamSource: Sendable {
     messageLimit = source.messageLimit
     connectionLimit = source.connectionLimit
     handshakeTimeout = source.handshakeTimeout
+    allow = source.allow
+    expectsProxy = source.expectsProxy
     idleTimeout = source.idleTimeout
     clients = source.clients
     peers = source.connectionsPerPeer.map { PeerConnections(limit: $0) }
     rates = source.rate.map { StreamRates($0) }
     self.tls = tls
     self.counters = counters
+  }
+
+  /// Whether the source lets that peer in. Whoever is gone already is nobody who was allowed.
+  func allows(_ peer: SocketAddress?) -> Bool {
+    guard let allow else { return true }
+    guard case .ip(let address, _) = peer else { return false }
+    return allow.contains(address)
   }
 }

@@ -15,6 +15,7 @@ import Syslog
 struct DatagramReceiver: ~Copyable, Sendable {
   private let queue: SlabQueue
   private let losses: LossLedger
+  private var notices: NoticeLimiter
   private var sockets: HeapArray<DatagramSocket>
   private var batch: DatagramBatch
   private var writer: SlabWriter
@@ -28,7 +29,8 @@ struct DatagramReceiver: ~Copyable, Sendable {
 
   init(
     queue: SlabQueue, losses: LossLedger, sockets: consuming HeapArray<DatagramSocket>,
-    mailbox: Mailbox<DatagramOrder>, stop: borrowing EventFlag
+    mailbox: Mailbox<DatagramOrder>, stop: borrowing EventFlag,
+    notice: @escaping @Sendable (IntakeNotice) -> Void
   ) throws(SystemError) {
     let poll = try EventPoll()
     try poll.add(stop.descriptor, token: 0)
@@ -37,6 +39,7 @@ struct DatagramReceiver: ~Copyable, Sendable {
     let batch = try DatagramBatch(capacity: Limits.datagramBatch)
     self.queue = queue
     self.losses = losses
+    notices = NoticeLimiter(notice)
     self.sockets = sockets
     self.poll = poll
     self.mailbox = mailbox
@@ -95,9 +98,14 @@ struct DatagramReceiver: ~Copyable, Sendable {
     for index in 0..<sockets.count { sockets[index].noteLimited(losses, now: now) }
   }
 
+  private mutating func reportRefusals(isLast: Bool = false) {
+    for index in 0..<sockets.count { sockets[index].reportRefusals(losses, isLast: isLast, &notices) }
+  }
+
   private mutating func sleep(_ wait: Int64?) {
     look(Clock.monotonic())
     noteLimited(Clock.realtime())
+    reportRefusals()
     // An error here could only be a programming error in the arguments; then this becomes a timed loop.
     let found = (try? poll.wait(into: &tokens, timeout: min(wait ?? .max, Limits.idleCheck))) ?? 0
     if found == 0 && wait == nil { batch.discardMemory() }
@@ -135,12 +143,14 @@ struct DatagramReceiver: ~Copyable, Sendable {
       let datagram = batch[number]
       let time = datagram.time != 0 ? datagram.time : now
       sockets[index].note(datagram, time: time, losses)
+      if !sockets[index].admits(datagram.peer, time: time) { continue }
       if sockets[index].isOverRate(datagram, time: time) { continue }
       kept += 1
       if datagram.isTruncated { truncated += 1 }
       guard let stored = store(number, datagram, time, source, transport) else { return nil }
       bytes += stored
     }
+    if kept < count { sockets[index].reportRefusals(losses, &notices) }
     sockets[index].noteLimited(losses, now: now)
     sockets[index].counters.messages.add(kept)
     sockets[index].counters.bytes.add(bytes)
@@ -252,6 +262,7 @@ struct DatagramReceiver: ~Copyable, Sendable {
     }
     look(Clock.monotonic())
     noteLimited(.max)
+    reportRefusals(isLast: true)
   }
 }
 

@@ -10,6 +10,8 @@ struct DatagramSocket: ~Copyable {
   private(set) var counters: SourceCounters
   /// Set for a unix socket: the file to remove in the end.
   let file: SocketFile?
+  private var allow: AllowList?
+  private var refusals: RefusalTally
   /// Drops that have been accounted for, of the kernel's counter modulo 2^32.
   private var drops: UInt32
   /// When the last datagram came, or the socket was made: nanoseconds since 1970 UTC.
@@ -22,14 +24,16 @@ struct DatagramSocket: ~Copyable {
   private var limited = (count: 0, from: Int64(0), to: Int64(0))
 
   init(
-    _ socket: consuming Socket, source: UInt32, transport: Envelope.Transport, counters: SourceCounters,
+    _ socket: consuming Socket, _ source: Source, transport: Envelope.Transport, counters: SourceCounters,
     file: SocketFile?, rate: RateLimit? = nil
   ) {
     if let rate { rates = HeapArray(PeerRates(rate)) }
     self.rate = rate
     drops = socket.isInherited ? socket.accountedDrops : 0
     self.socket = socket
-    self.source = source
+    self.source = source.id
+    allow = transport == .udp ? source.allow : nil
+    refusals = RefusalTally(source.id, source.name, .messages)
     self.transport = transport
     self.counters = counters
     self.file = file
@@ -39,12 +43,32 @@ struct DatagramSocket: ~Copyable {
   /// drops that are noticed from now on, are its.
   mutating func hand(to source: Source, _ counters: SourceCounters) {
     self.source = source.id
+    allow = transport == .udp ? source.allow : nil
+    refusals = RefusalTally(source.id, source.name, .messages)
     self.counters = counters
     if source.rate != rate {
       rate = source.rate
       rates = if let rate { HeapArray(PeerRates(rate)) } else { HeapArray() }
     }
     socket.setReceiveBuffer(source.receiveBuffer)
+  }
+
+  /// Whether the source lets that sender in; counts who is not.
+  @inline(__always) mutating func admits(_ peer: Datagram.Peer, time: Int64) -> Bool {
+    allow == nil || admits(listed: peer, time: time)
+  }
+
+  @inline(never) private mutating func admits(listed peer: Datagram.Peer, time: Int64) -> Bool {
+    if let address = peer.address, let allow, allow.contains(address) { return true }
+    counters.refused.add(1)
+    refusals.add(peer.address.map { .ip($0, port: peer.port) }, time: time)
+    return false
+  }
+
+  /// Tells of senders that were not let in, if it is time.
+  mutating func reportRefusals(_ losses: LossLedger, isLast: Bool = false, _ notices: inout NoticeLimiter) {
+    let now = Clock.monotonic()
+    refusals.report(losses, now: now, isLast: isLast) { notices.give($0, now: now) }
   }
 
   /// Accounts for drops that a datagram reported. Counters come late (the one of a datagram is as old as the

@@ -1,5 +1,6 @@
 import Bytes
 import Platform
+import Segments
 import TLS
 
 /// What the transport knew of a message, apart from its bytes: constant for a connection, or for the sender
@@ -32,12 +33,19 @@ public struct Envelope: ~Copyable, Sendable {
     case path = 6
     /// Process, user and group of a sender on the same host: three u32, little-endian.
     case credentials = 7
+    /// How far a followed file is stored with the lines that have this envelope; see `FilePosition`.
+    case position = 8
+    /// The proxy that passed the connection on: 4 or 16 bytes in network order, and u16, little-endian, the port.
+    /// The peer is then whom the proxy speaks for.
+    case proxy = 9
   }
 
   private var buffer: ByteBuffer
 
   /// Bytes of the longest envelope that a connection has.
-  static let mostBytes = 1 + 18 + 4 + 10 + 34 + 2 + PeerCertificate.textLimit
+  static let mostBytes = 1 + 18 + 4 + 20 + 10 + 34 + 2 + PeerCertificate.textLimit
+  /// Bytes of the longest envelope that a followed file has.
+  static let mostFileBytes = 1 + 2 + 255 + 2 + FilePosition.byteCount
 
   public init(_ transport: Transport) {
     buffer = ByteBuffer(capacity: 48)
@@ -65,6 +73,14 @@ public struct Envelope: ~Copyable, Sendable {
     buffer.append(littleEndian: port)
   }
 
+  /// Adds the proxy's address and port.
+  public mutating func add(proxy address: IPAddress, port: UInt16) {
+    buffer.append(Tag.proxy.rawValue)
+    buffer.append(UInt8(address.byteCount + 2))
+    address.append(to: &buffer)
+    buffer.append(littleEndian: port)
+  }
+
   /// Adds the connection's number.
   public mutating func add(connection: UInt64) {
     buffer.append(Tag.connection.rawValue)
@@ -85,6 +101,16 @@ public struct Envelope: ~Copyable, Sendable {
     buffer.append(littleEndian: processID)
     buffer.append(littleEndian: userID)
     buffer.append(littleEndian: groupID)
+  }
+
+  /// What is known of lines of a followed file, up to `position`.
+  init(_ position: FilePosition) {
+    self.init(.file)
+    let path = Array(position.path.utf8)
+    path.withView { add(.path, $0.dropFirst(max(0, $0.count - 255))) }
+    buffer.append(FilePosition.tag)
+    buffer.append(UInt8(FilePosition.byteCount))
+    position.append(to: &buffer)
   }
 
   init(_ transport: Transport, _ peer: Datagram.Peer) {

@@ -58,6 +58,27 @@ public enum Limits {
   /// How long stopping may take to read what the kernel still holds, nanoseconds.
   public static let drain: Int64 = 5_000_000_000
 
+  /// Shortest time between two reports of senders that a source does not allow, nanoseconds.
+  public static let refusalInterval: Int64 = 10_000_000_000
+
+  /// How often directories are looked at in case nothing tells of changes, nanoseconds.
+  public static let fileScan: Int64 = 1_000_000_000
+
+  /// How often directories are read again at once because names in them were changed meanwhile.
+  public static let fileLooks = 10
+
+  /// Nap between two readings of files that grow, nanoseconds: a writer should not pay for waking this thread at
+  /// each line.
+  public static let fileNap: Int64 = 2_000_000
+
+  /// How long a rotated file must be silent before it counts as ended, nanoseconds: its writer may go on for a
+  /// while. Longer where it could not be found again.
+  public static let rotatedSilence: Int64 = 5_000_000_000
+  public static let removedSilence: Int64 = 60_000_000_000
+
+  /// Reads of one file before others get their turn.
+  public static let fileRun = 64
+
   /// How long stopping waits for the senders of streams to end their connections, nanoseconds; and for the next
   /// bytes of one that has not. A restart is over before UDP sockets have overflowed.
   public static let farewell: Int64 = 1_000_000_000

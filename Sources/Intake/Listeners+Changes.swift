@@ -78,6 +78,7 @@ extension Listeners {
       acceptorMail?.send(.hand(from: old, to: StreamSource(source, tls: nil, counters: counters)))
     case .tls(_, let context):
       acceptorMail?.send(.hand(from: old, to: StreamSource(source, tls: context, counters: counters)))
+    case .files: break
     }
     if source.id != old { for inbox in inboxes { inbox.mailbox.send(old) } }
     return counters

@@ -4,11 +4,12 @@ import Synchronization
 import Syslog
 import TLS
 
-/// All sources that are received from sockets, and the threads that read them:
+/// All sources, and the threads that read them:
 ///
 ///     intake-dgram      every UDP and unix datagram socket
 ///     intake-accept     accepts TCP and TLS connections, shakes hands
 ///     intake-stream-N   read established connections
+///     intake-files      follows files
 ///
 /// Life: `bind` each source, `start`, `stop`, `join`; `stop` and `join` in any number and from any thread. In
 /// between sources come and go: see `Listeners+Changes.swift`.
@@ -17,6 +18,8 @@ public final class Listeners: Sendable {
     /// Bound, and not yet given to a thread.
     var datagrams: [(source: UInt32, socket: Handover<DatagramSocket>)] = []
     var streams: [StreamListener] = []
+    var files: [FileTarget] = []
+    var history = FileHistory()
     var addresses: [(source: Source, address: SocketAddress)] = []
     var counters: [UInt32: SourceCounters] = [:]
     var threads: [Thread] = []
@@ -76,6 +79,8 @@ public final class Listeners: Sendable {
       case .unixDatagram(let path, let mode): try bindUnix(source, path, mode, counters)
       case .tcp(let address): try bindStream(source, address, nil, counters)
       case .tls(let address, let context): try bindStream(source, address, context, counters)
+      case .files(let pattern, let startsAtEnd):
+        add(FileTarget(source, pattern, startsAtEnd: startsAtEnd, counters: counters))
       }
     } catch {
       discard(source.id)
@@ -107,8 +112,7 @@ public final class Listeners: Sendable {
       }
       try socket.enableReceiveTimesAndDropCounts()
       add(
-        DatagramSocket(
-          socket, source: source.id, transport: .udp, counters: counters, file: nil, rate: source.rate))
+        DatagramSocket(socket, source, transport: .udp, counters: counters, file: nil, rate: source.rate))
     }
     note(source, address)
   }
@@ -123,7 +127,7 @@ public final class Listeners: Sendable {
     socket.setReceiveBuffer(source.receiveBuffer)
     try socket.enableReceiveTimesAndDropCounts()
     try socket.enableCredentials()
-    add(DatagramSocket(socket, source: source.id, transport: .unixDatagram, counters: counters, file: file))
+    add(DatagramSocket(socket, source, transport: .unixDatagram, counters: counters, file: file))
     note(source, .unix(path: path))
   }
 
@@ -145,6 +149,16 @@ public final class Listeners: Sendable {
     let socket = Handover(socket)
     state.withLock { $0.datagrams.append((source, socket)) }
   }
+
+  private func add(_ files: FileTarget) {
+    state.withLock { state in
+      precondition(!state.started)
+      state.files.append(files)
+    }
+  }
+
+  /// Says what the log knows of followed files. Before `start`.
+  public func resume(_ history: FileHistory) { state.withLock { $0.history = history } }
 
   private func note(_ source: Source, _ address: SocketAddress) {
     state.withLock { $0.addresses.append((source, address)) }
@@ -170,6 +184,7 @@ public final class Listeners: Sendable {
       state.started = true
       if !state.datagrams.isEmpty { try startDatagrams(&state) }
       if !state.streams.isEmpty { try startStreams(&state) }
+      if !state.files.isEmpty { try startFiles(&state) }
     }
   }
 
@@ -180,7 +195,7 @@ public final class Listeners: Sendable {
     let sockets = HeapArray(count: bindings.count) { bindings[$0].socket.take() }
     let receiver = Handover(
       try DatagramReceiver(
-        queue: queue, losses: losses, sockets: sockets, mailbox: mailbox, stop: stopFlag))
+        queue: queue, losses: losses, sockets: sockets, mailbox: mailbox, stop: stopFlag, notice: notice))
     state.threads.append(
       try Thread(name: "intake-dgram") { [self] in
         var receiver = receiver.take()
@@ -214,6 +229,18 @@ public final class Listeners: Sendable {
     }
     state.streams = []
     state.acceptorMail = mailbox
+  }
+
+  private func startFiles(_ state: inout State) throws(SystemError) {
+    let follower = Handover(
+      try FileFollower(
+        queue: queue, losses: losses, targets: state.files, history: state.history, stop: stopFlag,
+        notice: notice))
+    state.threads.append(
+      try Thread(name: "intake-files") { [self] in
+        var follower = follower.take()
+        follower.run(stopRequested)
+      })
   }
 
   /// Tells all threads to stop: nothing new is let in, what the kernel holds already is read (for at most

@@ -136,6 +136,14 @@ public struct MessageRecord: BitwiseCopyable, Sendable, Equatable {
     return UInt32(envelopeCount - 1)
   }
 
+  /// Puts `envelope` in place of one of the same length.
+  public mutating func replaceEnvelope(_ index: Int, with envelope: ByteView) {
+    precondition(UInt(bitPattern: index) < UInt(bitPattern: envelopeCount))
+    let record = unsafe envelopes[index]
+    precondition(Int(record.length) == envelope.count)
+    copy(envelope, at: Int(record.offset))
+  }
+
   /// Copies a message in; false, with nothing changed, when there is no room for it.
   @inline(__always) public mutating func append(
     _ message: ByteView, time: Int64, source: UInt32, envelope: UInt32, flags: FrameFlags

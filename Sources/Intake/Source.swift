@@ -2,7 +2,7 @@ import Platform
 import Syslog
 import TLS
 
-/// One configured input that is received from a socket.
+/// One configured input.
 public struct Source: Sendable {
   public enum Endpoint: Sendable {
     /// `sockets` sockets share the address, and the kernel spreads the senders over them.
@@ -12,6 +12,8 @@ public struct Source: Sendable {
     /// A datagram socket in the file system, with these permission bits. All may write to it by default: load
     /// balancers run as their own users.
     case unixDatagram(path: String, mode: UInt32 = 0o666)
+    /// Files that are read as they grow: from their beginning, or, at the very first start, from their end.
+    case files(FilePattern, startsAtEnd: Bool = false)
   }
 
   /// Whether what is bound for this source can go on for `other`: the same kind of socket at the same address.
@@ -52,6 +54,10 @@ public struct Source: Sendable {
   public var receiveBuffer = Limits.receiveBuffer
   /// How long a client may take for the TLS handshake, nanoseconds.
   public var handshakeTimeout = Limits.handshake
+  /// Connections begin with a PROXY protocol header, which names whom the proxy speaks for.
+  public var expectsProxy = false
+  /// Who may send, by address; nil: everybody. Says nothing for unix sockets.
+  public var allow: AllowList?
   /// Connections at a time; more are closed at once.
   public var connectionLimit = Limits.connections
   /// Connections of one peer at a time; nil: as many as the source may have. To this and the rate, an IPv6
@@ -83,6 +89,7 @@ public struct Source: Sendable {
     case .tcp(let address): "tcp://\(address)"
     case .tls(let address, _): "tls://\(address)"
     case .unixDatagram(let path, _): "unix://\(path)"
+    case .files(let pattern, _): "file:\(pattern)"
     }
   }
 }

@@ -9,6 +9,8 @@ public final class SourceCounters: Sendable {
   let kernelDrops = Atomic<UInt64>(0)
   let cutFrames = Atomic<UInt64>(0)
   let overlong = Atomic<UInt64>(0)
+  let badProxyHeaders = Atomic<UInt64>(0)
+  let refused = Atomic<UInt64>(0)
   let connectionsAccepted = Atomic<UInt64>(0)
   let connectionsRefused = Atomic<UInt64>(0)
   let connectionsOpen = Atomic<Int>(0)
@@ -32,7 +34,11 @@ public final class SourceCounters: Sendable {
     public var cutFrames: UInt64 = 0
     /// Messages stored in pieces (one for each piece), and datagrams that were cut.
     public var overlong: UInt64 = 0
+    /// Datagrams, or connections, of senders that the source does not allow: each is in a `LossEvent` too.
+    public var refused: UInt64 = 0
     public var connectionsAccepted: UInt64 = 0
+    /// Connections closed because they did not begin with a PROXY protocol header.
+    public var badProxyHeaders: UInt64 = 0
     /// Connections closed at once: the source, or the peer, had too many, or its certificate is not among the
     /// source's clients.
     public var connectionsRefused: UInt64 = 0
@@ -61,6 +67,8 @@ public final class SourceCounters: Sendable {
     reading.kernelDrops = kernelDrops.load(ordering: .relaxed)
     reading.cutFrames = cutFrames.load(ordering: .relaxed)
     reading.overlong = overlong.load(ordering: .relaxed)
+    reading.refused = refused.load(ordering: .relaxed)
+    reading.badProxyHeaders = badProxyHeaders.load(ordering: .relaxed)
     reading.connectionsAccepted = connectionsAccepted.load(ordering: .relaxed)
     reading.connectionsRefused = connectionsRefused.load(ordering: .relaxed)
     reading.connectionsOpen = connectionsOpen.load(ordering: .relaxed)

@@ -11,6 +11,8 @@ struct StreamAcceptor: ~Copyable {
   /// By token: at least 2, and below all connections'.
   private var listeners: [UInt64: StreamListener] = [:]
   private var lastToken: UInt64 = 1
+  /// Connections that sources did not let in, by source number.
+  private var refusals: [UInt32: RefusalTally] = [:]
   private let inboxes: [StreamInbox]
   private let losses: LossLedger
   private var notices: NoticeLimiter
@@ -64,7 +66,6 @@ struct StreamAcceptor: ~Copyable {
   /// Accepts until `stopping`. Handshakes that are not complete then are given up.
   mutating func run(_ stopping: borrowing Atomic<Bool>) {
     while !stopping.load(ordering: .acquiring) {
-      let timeout = handshaking.count > 0 ? checkInterval : -1
       let count = (try? poll.wait(into: &tokens, timeout: timeout)) ?? 0
       if stopping.load(ordering: .acquiring) { break }
       for index in 0..<count {
@@ -78,6 +79,23 @@ struct StreamAcceptor: ~Copyable {
         }
       }
       endLateHandshakes()
+      reportRefusals()
+    }
+    reportRefusals(isLast: true)
+  }
+
+  /// How long nothing need be done unless something happens, nanoseconds; negative: for ever.
+  private var timeout: Int64 {
+    var least = handshaking.count > 0 ? checkInterval : .max
+    let now = Clock.monotonic()
+    for tally in refusals.values { least = min(least, tally.wait(now: now) ?? .max) }
+    return least == .max ? -1 : least
+  }
+
+  private mutating func reportRefusals(isLast: Bool = false) {
+    let now = Clock.monotonic()
+    for source in refusals.keys {
+      refusals[source]?.report(losses, now: now, isLast: isLast) { notices.give($0, now: now) }
     }
   }
 
@@ -86,7 +104,15 @@ struct StreamAcceptor: ~Copyable {
     for _ in 0..<Limits.acceptRun {
       do throws(SystemError) {
         guard let socket = try listener.socket.socket.accept() else { return false }
-        admit(socket, listener.source)
+        let source = listener.source
+        let peer = socket.peerAddress()
+        if source.allows(peer) {
+          admit(socket, source)
+        } else {
+          source.counters.refused.add(1)
+          refusals[source.id, default: RefusalTally(source.id, source.name, .connections)]
+            .add(peer, time: Clock.realtime())
+        }
       } catch {
         // Out of descriptors or memory: the connections stay in the kernel's queue until some are free.
         give(listener.source, nil, "\(error)")
@@ -130,6 +156,9 @@ struct StreamAcceptor: ~Copyable {
       try? poll.remove(listener.socket.socket.descriptor)
     }
     endHandshakes(of: source)
+    let now = Clock.monotonic()
+    refusals[source]?.report(losses, now: now, isLast: true) { notices.give($0, now: now) }
+    refusals[source] = nil
   }
 
   private mutating func endHandshakes(of source: UInt32) {
@@ -157,7 +186,7 @@ struct StreamAcceptor: ~Copyable {
     accepted += 1
     do throws(TLSError) {
       let connection = try Connection(socket, source: source, number: accepted)
-      if !connection.isTLS {
+      if !connection.isTLS, !connection.awaitsProxy {
         hand(connection)
         return
       }
@@ -197,6 +226,7 @@ struct StreamAcceptor: ~Copyable {
 
   /// Goes on with a handshake whose peer has sent something, or can take something.
   private mutating func advance(_ connection: Connection, _ token: UInt64) {
+    if connection.awaitsProxy { return introduce(connection, token) }
     do throws(SystemError) {
       let room = unsafe UnsafeMutableRawBufferPointer(start: received.base, count: received.count)
       var isComplete = false
@@ -233,8 +263,35 @@ struct StreamAcceptor: ~Copyable {
     }
   }
 
+  /// Reads the proxy's header and not one byte more, for what follows is the sender's.
+  private mutating func introduce(_ connection: Connection, _ token: UInt64) {
+    do throws(SystemError) {
+      let room = unsafe UnsafeMutableRawBufferPointer(start: received.base, count: ProxyHeader.mostBytes)
+      switch try unsafe connection.socket.peek(into: room) {
+      case .end: fail(connection, token, "the connection ended before a whole PROXY protocol header had come")
+      case .nothing: break
+      case .bytes(let count):
+        let taken: Int
+        do throws(ProxyHeader.Invalid) {
+          taken = try connection.introduce(unsafe ByteView(UnsafeRawBufferPointer(rebasing: room[..<count])))
+        } catch {
+          return fail(connection, token, "connection refused: \(error)")
+        }
+        _ = try unsafe connection.socket.receive(
+          into: UnsafeMutableRawBufferPointer(rebasing: room[..<taken]))
+        guard !connection.awaitsProxy, !connection.isTLS else { return }
+        try poll.remove(connection.socket.descriptor)
+        _ = handshaking.remove(token)
+        hand(connection)
+      }
+    } catch {
+      fail(connection, token, "\(error)")
+    }
+  }
+
   private mutating func fail(_ connection: Connection, _ token: UInt64, _ text: String) {
-    connection.source.counters.tlsFailures.add(1)
+    let counters = connection.source.counters
+    if connection.awaitsProxy { counters.badProxyHeaders.add(1) } else { counters.tlsFailures.add(1) }
     give(connection.source, connection.peer, text)
     _ = handshaking.remove(token)
     connection.end()
@@ -256,7 +313,8 @@ struct StreamAcceptor: ~Copyable {
     for token in handshaking.tokens {
       guard let connection = handshaking[token], connection.handshakeDeadline <= now else { continue }
       let limit = connection.source.handshakeTimeout / 1_000_000
-      fail(connection, token, "the TLS handshake took longer than \(limit) ms")
+      let what = connection.awaitsProxy ? "PROXY protocol header" : "TLS handshake"
+      fail(connection, token, "the \(what) took longer than \(limit) ms")
     }
   }
 }

@@ -193,9 +193,20 @@ public struct Socket: ~Copyable, Sendable {
     }
   }
 
+  /// As `receive`, but what is found stays there and is found again.
+  public func peek(into buffer: UnsafeMutableRawBufferPointer) throws(SystemError) -> Received {
+    try unsafe receive(into: buffer, flags: Int32(MSG_PEEK))
+  }
+
   /// Receives from a stream what is there, up to `buffer.count` bytes.
   public func receive(into buffer: UnsafeMutableRawBufferPointer) throws(SystemError) -> Received {
-    let got = uninterrupted { unsafe recv(descriptor.number, buffer.baseAddress, buffer.count, 0) }
+    try unsafe receive(into: buffer, flags: 0)
+  }
+
+  private func receive(
+    into buffer: UnsafeMutableRawBufferPointer, flags: Int32
+  ) throws(SystemError) -> Received {
+    let got = uninterrupted { unsafe recv(descriptor.number, buffer.baseAddress, buffer.count, flags) }
     if got > 0 { return .bytes(got) }
     if got == 0 { return .end }
     if lastErrno == .wouldBlock { return .nothing }

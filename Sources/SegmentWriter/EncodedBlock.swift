@@ -38,6 +38,8 @@ public final class EncodedBlock: @unchecked Sendable {
   public var leaves = ValueList<Digest>()
   public var contents = BlockContents(count: 0, rawByteCount: 0, firstTime: 0, lastTime: 0)
   public var plan: SegmentPlan
+  /// How far its entries bring followed files.
+  public var positions: [FilePosition] = []
   /// Entries by source number.
   public private(set) var tally: [Int] = []
   /// The payload is encrypted.
@@ -91,6 +93,7 @@ public final class EncodedBlock: @unchecked Sendable {
     var hasher = try EntryHasher(seed: plan.seed)
     leaveClear()
     leaves.removeAll()
+    positions = []
     for (number, text) in texts.enumerated() {
       let metadata = EntryMetadata(time: time, source: 0, flags: ControlEntry.flags, kind: .control)
       var raw = ByteBuffer()

@@ -86,8 +86,9 @@ extension LogWriter {
   /// The next key is durable before. Once the entry is, the next start does what a crash left undone; until
   /// then it removes the next key.
   public func rotate(
-    to next: NextKey, reason: String? = nil, plan: SegmentPlan? = nil
+    to next: NextKey, reason: String? = nil, plan: SegmentPlan? = nil, carryingPositions: Bool = false
   ) throws(WriteError) -> RotationOutcome {
+    if carryingPositions { try checkpoint(carryingPositions: true) }
     try finishSegment()
     try waitForSeals()
     let former = key

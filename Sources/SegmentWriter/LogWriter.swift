@@ -90,6 +90,11 @@ public final class LogWriter {
   /// What recovery found and cut off.
   public let recovery: RecoveryReport
 
+  /// How far followed files are stored.
+  public private(set) var positions: PositionTable
+  /// The segment that is being written says so.
+  private var carriesPositions = false
+
   private var open: OpenSegment?
   /// The plan of the segment that is being written.
   public var plan: SegmentPlan? { open?.plan }
@@ -124,12 +129,17 @@ public final class LogWriter {
     durable = Atomic(recovered.tree.size)
     previousID = recovered.lastID
     recovery = try recovered.reportWithKeys(segmentKeys)
+    positions = try PositionRecovery.run(directory, recovered, segmentKeys)
     self.options = options
     reserve = DiskReserve(byteCount: options.reserve)
     limits = SegmentLimits(bytes: options.segmentByteLimit, age: options.segmentAgeLimit)
     self.directory = directory
     self.key = key
     if let epoch = recovered.epoch { try append(control: [epoch.text]) }
+    // Once an encrypted segment is sealed, nobody here can read how far its lines go.
+    if !recovered.unfinished.isEmpty, !positions.isEmpty {
+      try append(control: [PositionsRecord(positions.all).text])
+    }
     try checkpoint()
     try settled.replaced?.replace()
     for segment in recovered.unsettled { try Erasure.recover(self.directory, segment, logKeys) }
@@ -173,6 +183,10 @@ public final class LogWriter {
     blockHeader.encode(to: &header)
     let chain = BlockHeader.chain(previous: open.chain, header: header.view, stored: block.payload.view)
     try open.append(header.view, block.payload.view, chain)
+    if !block.positions.isEmpty {
+      positions.apply(block.positions, time: block.contents.lastTime)
+      carriesPositions = false
+    }
     gauges.open.store(open.offset, ordering: .relaxed)
     gauges.blocks.record(Int64(block.payload.count))
   }
@@ -200,10 +214,17 @@ public final class LogWriter {
 
   /// Signs and publishes the tree, if it grew since the last time, together with the entry that names the next
   /// one-time key, which is appended here behind what else is to be recorded. What is signed has been read back.
-  public func checkpoint(recording texts: [String] = []) throws(WriteError) {
-    guard tree.size > checkpointSize || !texts.isEmpty else { return }
+  ///
+  /// With `carryingPositions`, which is for the last of a segment, one more entry is appended, in front of that
+  /// one: how far followed files are stored.
+  public func checkpoint(
+    recording texts: [String] = [], carryingPositions: Bool = false
+  ) throws(WriteError) {
+    guard tree.size > checkpointSize || !texts.isEmpty || carryingPositions else { return }
     try open?.checkPresence()
-    try append(control: texts + [keys.keepNext(nextKey.take()).text])
+    let next = try keys.keepNext(nextKey.take()).text
+    try append(control: texts + (carryingPositions ? [PositionsRecord(positions.all).text] : []) + [next])
+    if carryingPositions { carriesPositions = true }
     try open?.readBack()
     let checkpoint = Checkpoint(origin: origin, size: tree.size, root: tree.root)
     var signed = try key.sign(checkpoint)
@@ -217,7 +238,7 @@ public final class LogWriter {
   /// another. A checkpoint comes first: one that is older than a seal is then always one that was put back.
   public func finishSegment() throws(WriteError) {
     guard let open else { return }
-    try checkpoint()
+    try checkpoint(carryingPositions: !positions.isEmpty && !carriesPositions)
     previousID = open.plan.id
     sealer.enqueue(FinishedSegment(firstIndex: open.firstIndex, named: keys.named))
     // All its blocks are encrypted; the sealer takes the key from the store.
@@ -229,6 +250,7 @@ public final class LogWriter {
   private func roll(to plan: SegmentPlan) throws(WriteError) {
     try finishSegment()
     try keepKey(of: plan)
+    carriesPositions = false
     open = try OpenSegment(directory, plan, origin: "\(origin)", previous: previousID, tree: tree)
   }
 
@@ -259,7 +281,6 @@ public final class LogWriter {
       sealer.stop()
       directory.unlock()
     }
-    try checkpoint()
     try finishSegment()
     try waitForSeals()
   }

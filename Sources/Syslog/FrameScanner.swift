@@ -68,11 +68,15 @@ public struct FrameScanner: Sendable {
   private var nulClear = 0
 
   /// `limit` is the longest message, in bytes. With `expectsPriority`, a count counts only when `<` follows
-  /// it, which tells "200 OK" from a frame of 200 octets.
-  public init(_ framing: Framing, limit: Int = Limits.messageBytes, expectsPriority: Bool = true) {
+  /// it, which tells "200 OK" from a frame of 200 octets. With `continued`, the first bytes belong to a message
+  /// of which a piece was handed out before.
+  public init(
+    _ framing: Framing, limit: Int = Limits.messageBytes, expectsPriority: Bool = true, continued: Bool = false
+  ) {
     precondition(limit > 0)
     self.framing = framing
     self.limit = limit
+    self.continued = continued
     self.expectsPriority = expectsPriority && framing != .octet
   }
 

@@ -1,5 +1,6 @@
 import Bytes
 import Intake
+import Platform
 import Syslog
 import TLS
 import TestSupport
@@ -91,6 +92,15 @@ import Testing
           settings.keyStore = settings.keyStorePath
           return settings
         }(settings))
+  }
+
+  @Test func whoMaySendIsListed() throws {
+    let text = Self.text.replacing("sockets: 2", with: "allow: [10.0.0.0/8, '2001:db8::1']")
+    let settings = try settings(text)
+    #expect(settings.sources[0].allow?.prefixes.map(\.description) == ["10.0.0.0/8", "2001:db8::1"])
+    #expect(settings.sources[1].allow == nil)
+    #expect(try Settings(parsing: settings.yaml, file: "x.yaml").sources == settings.sources)
+    #expect(settings.json.text.contains(#""allow":["10.0.0.0/8","2001:db8::1"]"#))
   }
 
   @Test func recipientsAreFilesBesideTheConfiguration() throws {
@@ -231,9 +241,23 @@ import Testing
       "'haproxy' listens on udp://127.0.0.1:5514 already"),
     Mistake("haproxy/httplog", "haproxy/htplog", 8, 13, "did you mean haproxy/httplog?"),
     Mistake("\"+01:00\"", "Mars/Olympus", 9, 15, "no time zone 'Mars/Olympus'"),
+    Mistake("sockets: 2", "proxy_protocol: true", 10, 5, "says nothing for a udp:// source"),
+    Mistake("framing: octet", "proxy_protocol: yes", 18, 21, "true, false, not 'yes'"),
+    Mistake("sockets: 2", "allow: [10.1.2.3/8]", 10, 13, "bits are set behind the first 8"),
+    Mistake("sockets: 2", "allow: [10.0.0.0/40]", 10, 13, "0 to 32, not '40'"),
+    Mistake("sockets: 2", "allow: 10.0.0.0/8", 10, 12, "must be a list"),
+    Mistake(
+      "    format: \"nginx", "    allow: ['::1']\n    format: \"nginx", 22, 5, "says nothing for a unix:// source"),
+    Mistake("sockets: 2", "allow: []", 10, 12, "lets nobody in"),
     Mistake("sockets: 2", "sockets: 0", 10, 14, "a number from 1 to 64"),
     Mistake("sockets: 2", "framing: lf", 10, 5, "'framing' says nothing for a udp:// source"),
-    Mistake("    sockets: 2", "    file: /var/log/x", 10, 5, "'file' is not available in this version"),
+    Mistake("    sockets: 2", "    file: /var/log/x", 7, 5, "'listen' and 'file' exclude each other"),
+    Mistake("    sockets: 2", "    start: end", 10, 5, "'start' says nothing for a udp:// source"),
+    Mistake("listen: unix:///run/nginx.sock", "file: /var/*/a.log", 21, 11, "only that may have '*'"),
+    Mistake(
+      "listen: unix:///run/nginx.sock", "file: a.log\n    sockets: 2", 22, 5, "says nothing for a file source"),
+    Mistake(
+      "listen: unix:///run/nginx.sock", "file: a.log\n    start: now", 22, 12, "beginning, end, not 'now'"),
     Mistake("    sockets: 2", "    from: /none/haproxy.cfg", 8, 5, "'format' and 'from' exclude each other"),
     Mistake("format: haproxy/httplog", "from: /none/haproxy.cfg", 8, 11, "/none/haproxy.cfg cannot be read"),
     Mistake("format: haproxy/httplog", "from: {apache: /etc/x}", 8, 12, "there are haproxy, nginx, envoy"),

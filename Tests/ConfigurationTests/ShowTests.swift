@@ -1,6 +1,7 @@
 // What `stele config show` prints: a file that means the same; and paths that come from the environment.
 import Bytes
 import Collector
+import Platform
 import Syslog
 import TLS
 import TestSupport
@@ -117,9 +118,12 @@ import Testing
     }
 
     private mutating func source(_ number: Int) throws -> SourceSettings {
-      let scheme = ["udp", "tcp", "tls", "unix"].randomElement(using: &random) ?? "udp"
+      let scheme = ["udp", "tcp", "tls", "unix", "file"].randomElement(using: &random) ?? "udp"
       let place = scheme == "unix" ? "/run/\(number)" + text(false) : "[::1]:\(number)"
-      var source = SourceSettings(name: name(), listen: try Endpoint("\(scheme)://\(place)"))
+      let endpoint =
+        scheme == "file"
+        ? Endpoint(files: "/log/\(number)/*" + text(false).replacing("/", with: "")) : try Endpoint("\(scheme)://\(place)")
+      var source = SourceSettings(name: name(), listen: endpoint)
       source.format =
         ["auto", "nginx/combined", "nginx:'$remote_addr it''s \"$request\" # x: y'", "none"].randomElement(
           using: &random) ?? "auto"
@@ -129,7 +133,12 @@ import Testing
       case .tcp, .tls:
         source.messageLimit = Int.random(in: 4096...65_536, using: &random)
         source.framing = [.auto, .octet, .lineFeed].randomElement(using: &random) ?? .auto
+        source.expectsProxy = flip()
       case .unix: source.receiveBuffer = Int.random(in: 4096...1 << 30, using: &random)
+      case .file: source.startsAtEnd = flip()
+      }
+      if scheme != "unix", scheme != "file", flip() {
+        source.allow = AllowList([try AddressPrefix("10.0.0.0/8"), try AddressPrefix("2001:db8::/32")])
       }
       if scheme == "tls" {
         (source.certificate, source.key) = (path(), path())

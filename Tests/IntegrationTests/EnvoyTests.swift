@@ -23,21 +23,7 @@ import Testing
     let backend = try Backend()
     defer { backend.stop() }
     let ports = try freePorts(3)
-    let file = try scratch.configure(
-      "envoy.yaml",
-      [
-        "WEB": "\(ports[0])", "STREAM": "\(ports[1])", "DEAD": "\(ports[2])", "BACKEND": "\(backend.port)",
-        "OWN": EnvoyFormats.own,
-      ])
-    let envoy = try Child(
-      #require(Program.envoy.path),
-      [
-        "-c", file, "--disable-hot-restart", "--concurrency", "1", "--file-flush-interval-msec", "50", "-l",
-        "warn",
-      ],
-      name: "envoy", in: scratch)
-    waitUntil("Envoy: \(envoy.complaints.suffix(1_000))") { envoy.isRunning ? accepts(ports[1]) : true }
-    try #require(envoy.isRunning, "\(envoy.complaints)")
+    let envoy = try start(scratch, backend, ports)
 
     let calls = try traffic(ports[0])
     let tcp = try request(ports[1], httpRequest("GET", Array("/tcp?n=70".utf8)))
@@ -58,6 +44,66 @@ import Testing
       calls, replay(scratch, "own", "envoy:'\(EnvoyFormats.own)'").events("source.transport = file"))
     let streams = try replay(scratch, "stream", "envoy/default").events("source.transport = file")
     #expect(streams.contains { $0.number("bytes.out") == tcp.byteCount && $0.text("kind") == "tcp" })
+  }
+
+  private func start(_ scratch: Scratch, _ backend: Backend, _ ports: [UInt16]) throws -> Child {
+    let file = try scratch.configure(
+      "envoy.yaml",
+      [
+        "WEB": "\(ports[0])", "STREAM": "\(ports[1])", "DEAD": "\(ports[2])", "BACKEND": "\(backend.port)",
+        "OWN": EnvoyFormats.own,
+      ])
+    let envoy = try Child(
+      #require(Program.envoy.path),
+      [
+        "-c", file, "--disable-hot-restart", "--concurrency", "1", "--file-flush-interval-msec", "50", "-l",
+        "warn",
+      ],
+      name: "envoy", in: scratch)
+    waitUntil("Envoy: \(envoy.complaints.suffix(1_000))") { envoy.isRunning ? accepts(ports[1]) : true }
+    try #require(envoy.isRunning, "\(envoy.complaints)")
+    return envoy
+  }
+
+  /// As logrotate does it: rename, then SIGUSR1, upon which Envoy opens its files anew.
+  @Test(.needs(.envoy), .timeLimit(.minutes(2)))
+  func aFollowedFileHoldsEveryRequestOnceAcrossRotations() throws {
+    let scratch = try Scratch()
+    let log = try SteleLog(in: scratch, "followed")
+    let flags = ["--file", scratch.file("web.log"), "--format", "envoy/default"]
+    var daemon = try Daemon(log, listening: [], flags: flags)
+    let backend = try Backend()
+    defer { backend.stop() }
+    let ports = try freePorts(3)
+    let envoy = try start(scratch, backend, ports)
+    var count = 0
+    func call() throws {
+      _ = try request(ports[0], httpRequest("GET", Array("/app/n-\(count)".utf8)))
+      count += 1
+    }
+    for rotation in 1...4 {
+      for _ in 0..<20 { try call() }
+      if rotation == 2 {
+        // In between nobody follows.
+        daemon.stop()
+      }
+      try FileManager.default.moveItem(
+        atPath: scratch.file("web.log"), toPath: scratch.file("web.log.\(rotation)"))
+      envoy.signal(SIGUSR1)
+      waitUntil("a new file") { FileManager.default.fileExists(atPath: scratch.file("web.log")) }
+      if rotation == 3 { daemon = try Daemon(log, listening: [], flags: flags) }
+    }
+    for _ in 0..<20 { try call() }
+    let names = (1...4).map { "web.log.\($0)" } + ["web.log"]
+    waitUntil("Envoy to write") { names.map { scratch.read($0).count { $0 == 10 } }.reduce(0, +) == count }
+    envoy.stop()
+    waitUntil("the last line") { (try? log.events("url.target = /app/n-\(count - 1)").count) == 1 }
+    daemon.stop()
+    try log.expectIntact()
+    #expect(try log.raw("source.transport = file") == names.flatMap { scratch.read($0) })
+    let events = try log.events("source.transport = file")
+    #expect(events.map { $0.text("url.target") } == (0..<count).map { "/app/n-\($0)" })
+    #expect(events.allSatisfy { $0.text("parse.status") == "ok" })
   }
 
   private func replay(_ scratch: Scratch, _ file: String, _ format: String) throws -> SteleLog {

@@ -1,5 +1,6 @@
 import Bytes
 import Cryptography
+import MerkleLog
 import SegmentWriter
 import Segments
 import Templates

@@ -27,6 +27,22 @@ int linux_accept(int fd);
 // eventfd(2), non-blocking and close-on-exec.
 int linux_eventfd(void);
 
+// inotify(7), non-blocking and close-on-exec.
+int linux_inotify(void);
+// Watches a directory for whatever happens to its files. Returns the watch's number.
+int linux_inotify_watch(int fd, const char *directory);
+// One thing that happened to a file.
+struct linux_file_notice {
+  int watch;
+  uint32_t cookie;        // the same for both halves of a rename
+  uint8_t changes_names;  // more than its contents has changed
+  uint8_t moved;          // 1 away from this name, 2 to this name
+  uint8_t overflow;       // more has happened than the kernel could keep
+  char name[256];
+};
+// Fills `notices`, returns how many.
+int linux_inotify_read(int fd, struct linux_file_notice *notices, int capacity);
+
 // epoll(7), level-triggered, readable (and hung up) only.
 int linux_epoll_create(void);
 int linux_epoll_add(int epoll, int fd, uint64_t token, int writable);

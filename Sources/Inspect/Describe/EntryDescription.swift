@@ -98,6 +98,19 @@ struct EnvelopeDescription {
         add("user", .number(user))
         return add("group", .number(group))
       }
+    case 8:
+      if bytes.count == 34, let device = try? reader.integer(UInt64.self),
+        let inode = try? reader.integer(UInt64.self), let offset = try? reader.integer(UInt64.self)
+      {
+        add("device", .number(device))
+        add("inode", .number(inode))
+        return add("stored_to", .number(offset))
+      }
+    case 9:
+      if bytes.count > 2, let address = IPAddress(bytes.prefix(bytes.count - 2)) {
+        let port = UInt16(bytes[bytes.count - 2]) | UInt16(bytes[bytes.count - 1]) << 8
+        return add("proxy", .text("\(SocketAddress.ip(address, port: port))"))
+      }
     default: break
     }
     add("tag_\(tag)", .text(Hex.encode(bytes)))

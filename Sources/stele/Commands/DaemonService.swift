@@ -31,7 +31,8 @@ struct DaemonService: Service {
     if let lost = recovered.unreadSegmentsText { logger.warning("\(lost)") }
     try daemon.start()
     for input in daemon.status.inputs {
-      logger.info("source \(input.name): listening on \(input.url)", metadata: ["source": "\(input.name)"])
+      let verb = input.url.hasPrefix("file:") ? "following" : "listening on"
+      logger.info("source \(input.name): \(verb) \(input.url)", metadata: ["source": "\(input.name)"])
     }
     for socket in InheritedSockets.ofProcess.unclaimed {
       logger.warning(

@@ -13,7 +13,7 @@ struct Serve: AsyncParsableCommand {
     abstract: "Collect logs: the daemon.",
     usage: """
       stele serve [--config <file>] [--status-json]
-      stele serve --log <directory> --listen <url> … [--format <format>] …
+      stele serve --log <directory> --listen <url> … --file <file> … [--format <format>] …
       """,
     discussion: """
       Reads what to do from a configuration file, or, for a quick start, from flags. Stops gracefully on \
@@ -27,6 +27,7 @@ struct Serve: AsyncParsableCommand {
       EXAMPLES
         stele serve --config /etc/stele/stele.yaml
         stele serve --log edge --listen udp://127.0.0.1:5514
+        stele serve --log edge --file '/var/log/envoy/*.log' --format envoy/default
         stele serve --log edge --listen tls://0.0.0.0:6514 \\
           --certificate tls.crt --key tls.key --client-ca ca.crt
       """)
@@ -109,6 +110,7 @@ struct Serve: AsyncParsableCommand {
 
   private func settings() throws -> Settings {
     guard let directory = quick.log else {
+      if !quick.file.isEmpty { throw ValidationError("--file needs --log DIRECTORY") }
       if !quick.listen.isEmpty { throw ValidationError("--listen needs --log DIRECTORY") }
       return try Settings(file: config ?? Self.defaultConfiguration)
     }
@@ -132,6 +134,11 @@ struct QuickStart: ParsableArguments {
     help: "Where to receive: udp://, tcp://, tls://HOST:PORT, unix:///PATH. May be given several times.")
   var listen: [String] = []
 
+  @Option(
+    help: ArgumentHelp(
+      "A file to follow; the last part of its path may have '*'. May be given several times.", valueName: "file"))
+  var file: [String] = []
+
   @Option(help: "The format of all sources: a name, auto, haproxy:'…', nginx:'…', envoy:'…', @haproxy.cfg.")
   var format = "auto"
 
@@ -153,7 +160,9 @@ struct QuickStart: ParsableArguments {
   @OptionGroup var encryption: RecipientOptions
 
   func settings(directory: String) throws -> Settings {
-    guard !listen.isEmpty else { throw ValidationError("--log needs at least one --listen URL") }
+    guard !listen.isEmpty || !file.isEmpty else {
+      throw ValidationError("--log needs at least one --listen URL or --file FILE")
+    }
     var settings = Settings(directory: directory, logKey: keyFile, keyStore: keyStore.path)
     settings.recipients = encryption.recipient
     for url in listen {
@@ -166,17 +175,31 @@ struct QuickStart: ParsableArguments {
           "\(url) asks for client certificates, which needs --client-ca FILE; "
             + "--client-certificate none lets anybody send")
       }
-      var name = SourceSettings.name(for: endpoint)
-      if settings.sources.contains(where: { $0.name == name }) { name += "-\(settings.sources.count + 1)" }
-      var source = SourceSettings(name: name, listen: endpoint)
-      source.format = format
+      var source = settings.newSource(endpoint, format)
       source.certificate = certificate
       source.key = key
       source.clientCA = clientCa
       source.clientCertificate = clientCertificate ?? .required
       settings.sources.append(source)
     }
+    for path in file {
+      guard FilePattern(path) != nil else {
+        throw ValidationError("--file \(path) must end with a file's name, and only that may have '*'")
+      }
+      settings.sources.append(settings.newSource(Endpoint(files: path), format))
+    }
     return settings
+  }
+}
+
+extension Settings {
+  /// A source with a name of its own.
+  fileprivate func newSource(_ endpoint: Endpoint, _ format: String) -> SourceSettings {
+    var name = SourceSettings.name(for: endpoint)
+    if sources.contains(where: { $0.name == name }) { name += "-\(sources.count + 1)" }
+    var source = SourceSettings(name: name, listen: endpoint)
+    source.format = format
+    return source
   }
 }
 

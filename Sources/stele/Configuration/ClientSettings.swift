@@ -41,7 +41,7 @@ struct PeerLimits: Equatable, Sendable {
 extension SourceSettings {
   mutating func readLimits(_ group: ConfigurationGroup) throws(ConfigurationError) {
     switch listen.scheme {
-    case .unix:
+    case .unix, .file:
       try refuse(
         ["connections", "connections_per_peer", "handshake_timeout", "idle_timeout", "rate", "burst"], group)
     case .udp:

@@ -77,6 +77,8 @@ extension DaemonPlan.Input {
     source.framing = settings.framing
     source.expectsPriority = settings.framing == .auto
     source.messageLimit = settings.messageLimit
+    source.allow = settings.allow
+    source.expectsProxy = settings.expectsProxy
     source.receiveBuffer = settings.receiveBuffer
     source.clients = settings.clients
     settings.limits.apply(to: &source)
@@ -91,10 +93,17 @@ extension DaemonPlan.Input {
   }
 
   private static func endpoint(_ settings: SourceSettings) throws -> Source.Endpoint {
+    if settings.listen.scheme == .file {
+      guard let pattern = FilePattern(settings.listen.host) else {
+        throw SourceError(source: settings.name, text: "\(settings.listen.host) does not end with a file's name")
+      }
+      return .files(pattern, startsAtEnd: settings.startsAtEnd)
+    }
     guard let address = try settings.listen.addresses().first else {
       throw SourceError(source: settings.name, text: "\(settings.listen.host) has no address")
     }
     switch settings.listen.scheme {
+    case .file: throw SourceError(source: settings.name, text: "a file has no address")
     case .udp: return .udp(address, sockets: settings.sockets)
     case .tcp: return .tcp(address)
     case .unix: return .unixDatagram(path: settings.listen.host)

@@ -1,14 +1,14 @@
 import Platform
 
 /// Where messages come from or go to: `udp://host:port`, `tcp://host:port`, `tls://host:port`,
-/// `unix:///path`.
+/// `unix:///path`. A source may also read files, which have a path and no URL.
 struct Endpoint: Equatable, Sendable {
-  enum Scheme: String, CaseIterable, Sendable { case udp, tcp, tls, unix }
+  enum Scheme: String, CaseIterable, Sendable { case udp, tcp, tls, unix, file }
 
   var scheme: Scheme
-  /// A name, an IPv4 address, or an IPv6 address without brackets; for `unix` the path.
+  /// A name, an IPv4 address, or an IPv6 address without brackets; for `unix` and `file` the path.
   var host: String
-  /// 0 for `unix`.
+  /// 0 for `unix` and `file`.
   var port: UInt16
 
   /// Why a URL is none of these.
@@ -18,10 +18,20 @@ struct Endpoint: Equatable, Sendable {
     var description: String { "'\(url)' is not a place that Stele can use: \(reason)" }
   }
 
+  /// Files: the last component of `path` may have `*`.
+  init(files path: String) {
+    scheme = .file
+    host = path
+    port = 0
+  }
+
   init(_ url: String) throws(Invalid) {
     guard let separator = url.utf8.firstIndex(of: UInt8(ascii: ":")), url[separator...].hasPrefix("://")
     else {
       throw Invalid(url: url, reason: "it must begin with udp://, tcp://, tls:// or unix://")
+    }
+    if url.hasPrefix("file://") {
+      throw Invalid(url: url, reason: "a file is followed with 'file: PATH' in place of 'listen', or --file PATH")
     }
     guard let scheme = Scheme(rawValue: String(url[..<separator])) else {
       throw Invalid(url: url, reason: "'\(url[..<separator])' is not one of udp, tcp, tls, unix")
@@ -67,6 +77,7 @@ struct Endpoint: Equatable, Sendable {
   /// As it is written in configurations.
   var url: String {
     if scheme == .unix { return "unix://\(host)" }
+    if scheme == .file { return "file:\(host)" }
     return host.contains(":") ? "\(scheme)://[\(host)]:\(port)" : "\(scheme)://\(host):\(port)"
   }
 }

@@ -76,11 +76,11 @@ extension Settings {
     if sources.contains(where: { $0.name == source.name }) {
       throw name.error("there is a source '\(source.name)' already; each needs a name of its own")
     }
-    let listen = try group.required("listen")
-    if let other = sources.first(where: { $0.listen == source.listen }),
-      source.listen.port != 0 || source.listen.scheme == .unix
+    if let other = sources.first(where: { $0.listen == source.listen }), let place = group["listen"] ?? group["file"],
+      source.listen.port != 0 || source.listen.scheme == .unix || source.listen.scheme == .file
     {
-      throw listen.error("the source '\(other.name)' listens on \(source.listen.url) already")
+      let verb = source.listen.scheme == .file ? "reads" : "listens on"
+      throw place.error("the source '\(other.name)' \(verb) \(source.listen.url) already")
     }
     sources.append(source)
   }
@@ -121,25 +121,11 @@ extension SourceSettings {
     "clients", "tls_minimum", "connections", "connections_per_peer", "handshake_timeout", "idle_timeout",
     "rate", "burst",
     "framing", "max_message", "receive_buffer", "sockets", "file", "from",
-    "test", "tests", "minimize", "reconcile",
-  ]
-
-  /// Keys of the design that this version does not have, and what to do instead.
-  private static let unavailable = [
-    "file": "replay the file instead: stele replay FILE --into DIRECTORY"
+    "test", "tests", "minimize", "reconcile", "allow", "start", "proxy_protocol",
   ]
 
   init(_ group: ConfigurationGroup, _ paths: PathBase) throws(ConfigurationError) {
-    for (word, instead) in Self.unavailable.sorted(by: { $0.key < $1.key }) {
-      if let key = group.key(word) {
-        throw key.error("'\(word)' is not available in this version; \(instead)")
-      }
-    }
-    let listen = try group.required("listen")
-    let url = try listen.text()
-    let endpoint: Endpoint
-    do throws(Endpoint.Invalid) { endpoint = try Endpoint(url) } catch { throw listen.error("\(error)") }
-    self.init(name: try Self.name(try group.required("name")), listen: endpoint)
+    self.init(name: try Self.name(try group.required("name")), listen: try Self.endpoint(group, paths))
     if let value = group["format"] { format = try Self.format(value) }
     if let value = group["from"] {
       if let key = group.key("format") {
@@ -159,6 +145,25 @@ extension SourceSettings {
       let format = try? SourceFormat.read(format) { Platform.Process.environment($0) }
       minimise = try MinimiseSettings(value, paths, format)
     }
+  }
+
+  /// `listen: URL`, or `file: PATH`.
+  private static func endpoint(
+    _ group: ConfigurationGroup, _ paths: PathBase
+  ) throws(ConfigurationError) -> Endpoint {
+    if let file = group["file"] {
+      if let key = group.key("listen") {
+        throw key.error("'listen' and 'file' exclude each other; make a source for each")
+      }
+      let path = paths.resolve(try file.text())
+      guard FilePattern(path) != nil else {
+        throw file.error("\(file.name) must end with a file's name, and only that may have '*'")
+      }
+      return Endpoint(files: path)
+    }
+    let listen = try group.required("listen")
+    let url = try listen.text()
+    do throws(Endpoint.Invalid) { return try Endpoint(url) } catch { throw listen.error("\(error)") }
   }
 
   /// `test:`, or `tests:` as well, for both read naturally.
@@ -217,17 +222,24 @@ extension SourceSettings {
   func refuse(_ words: [String], _ group: ConfigurationGroup) throws(ConfigurationError) {
     for word in words {
       if let key = group.key(word) {
-        throw key.error("'\(word)' says nothing for a \(listen.scheme):// source; remove it")
+        let kind = listen.scheme == .file ? "file" : "\(listen.scheme)://"
+        throw key.error("'\(word)' says nothing for a \(kind) source; remove it")
       }
     }
   }
 
   private mutating func readTransport(_ group: ConfigurationGroup) throws(ConfigurationError) {
+    if listen.scheme != .file { try refuse(["start"], group) }
+    if listen.scheme != .tcp, listen.scheme != .tls { try refuse(["proxy_protocol"], group) }
+    if let value = group["proxy_protocol"] { expectsProxy = try value.choice(Switch.self) == .on }
     switch listen.scheme {
+    case .file: try refuse(["framing", "receive_buffer", "sockets", "allow"], group)
     case .udp: try refuse(["framing", "max_message"], group)
-    case .unix: try refuse(["framing", "max_message", "sockets"], group)
+    case .unix: try refuse(["framing", "max_message", "sockets", "allow"], group)
     case .tcp, .tls: try refuse(["receive_buffer", "sockets"], group)
     }
+    if let value = group["start"] { startsAtEnd = try value.choice(FileStart.self) == .end }
+    if let value = group["allow"] { allow = try AllowList(value) }
     if let value = group["framing"] { framing = try value.choice(among: [.auto, .octet, .lineFeed]) }
     if let value = group["max_message"] {
       let allowed = Syslog.Limits.messageBytesAllowed

@@ -43,6 +43,7 @@ extension Settings {
           (place == 0 ? "  - " : "    ") + "\(member.name): \(Self.scalar(member.value, of: member.name))\n"
       }
       // JSON is YAML.
+      if let allow = source.allow { text += "    allow: \(allow.json.text)\n" }
       if let clients = source.clients { text += "    clients: \(clients.json.text)\n" }
       if let minimise = source.minimise { text += "    minimize: \(minimise.escapedJSON.text)\n" }
       if let reconcile = source.reconcile { text += "    reconcile: \(reconcile.json.text)\n" }
@@ -73,8 +74,8 @@ extension Settings {
       "sources": .list(
         sources.map { source in
           JSONValue.object(source.members.map { JSONValue.Member($0.name, .text($0.value)) })
-            .adding("clients", source.clients?.json).adding("minimize", source.minimise?.json)
-            .adding("reconcile", source.reconcile?.json)
+            .adding("allow", source.allow?.json).adding("clients", source.clients?.json)
+            .adding("minimize", source.minimise?.json).adding("reconcile", source.reconcile?.json)
         }),
     ]
     guard case .object(let members) = object else { return object }
@@ -130,8 +131,14 @@ extension WitnessSettings {
 extension SourceSettings {
   /// The keys that say something for the source's transport, with their values.
   var members: [(name: String, value: String)] {
-    var members = [("name", name), ("listen", listen.url), ("format", format), ("timezone", timezone)]
+    let place = listen.scheme == .file ? ("file", listen.host) : ("listen", listen.url)
+    var members = [("name", name), place, ("format", format), ("timezone", timezone)]
     switch listen.scheme {
+    case .file:
+      members += [
+        ("start", startsAtEnd ? FileStart.end.rawValue : FileStart.beginning.rawValue),
+        ("max_message", Quantity.text(size: Int64(messageLimit))),
+      ]
     case .udp:
       members += [
         ("receive_buffer", Quantity.text(size: Int64(receiveBuffer))), ("sockets", "\(sockets)"),
@@ -141,6 +148,7 @@ extension SourceSettings {
       members += [
         ("framing", framing.rawValue), ("max_message", Quantity.text(size: Int64(messageLimit))),
       ]
+      if expectsProxy { members.append(("proxy_protocol", Switch.on.rawValue)) }
     }
     members += limits.members(listen.scheme)
     guard listen.scheme == .tls else { return members }

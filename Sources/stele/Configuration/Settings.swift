@@ -1,5 +1,6 @@
 import Collector
 import Intake
+import Platform
 import SegmentWriter
 import Syslog
 import TLS
@@ -62,6 +63,12 @@ struct SourceSettings: Equatable, Sendable {
   var receiveBuffer = Intake.Limits.receiveBuffer
   /// UDP sockets that share the address.
   var sockets = 1
+  /// Files are read from what comes after the very first start.
+  var startsAtEnd = false
+  /// Connections begin with a PROXY protocol header.
+  var expectsProxy = false
+  /// Who may send; nil: everybody.
+  var allow: AllowList?
   /// Lines, and what they must mean; run by `stele config check`.
   var tests: [SourceTest] = []
   /// What of its messages is not to be stored.
@@ -72,13 +79,17 @@ struct SourceSettings: Equatable, Sendable {
   init(name: String, listen: Endpoint) {
     self.name = name
     self.listen = listen
+    // As `replay`, which reads the same files.
+    if listen.scheme == .file { messageLimit = Syslog.Limits.messageBytesAllowed.upperBound }
   }
 
-  /// A name for a source that was given none: `udp-5514`, `unix-nginx`.
+  /// A name for a source that was given none: `udp-5514`, `unix-nginx`, `file-access`.
   static func name(for endpoint: Endpoint) -> String {
-    guard endpoint.scheme == .unix else { return "\(endpoint.scheme)-\(endpoint.port)" }
+    guard endpoint.scheme == .unix || endpoint.scheme == .file else {
+      return "\(endpoint.scheme)-\(endpoint.port)"
+    }
     let file = endpoint.host.split(separator: "/").last ?? "socket"
-    let stem = file.split(separator: ".").first ?? file
-    return "unix-\(stem)"
+    let stem = file.split { $0 == "." || $0 == "*" }.first ?? "all"
+    return "\(endpoint.scheme)-\(stem)"
   }
 }
