@@ -14,7 +14,8 @@ extension EncodedBlock {
       return
     }
     // A slab has files' lines only, or none.
-    guard slab.envelopeCount > 0, slab.envelope(0).count > 0, slab.envelope(0)[0] == Envelope.Transport.file.rawValue
+    guard slab.envelopeCount > 0, slab.envelope(0).count > 0,
+      slab.envelope(0)[0] == Envelope.Transport.file.rawValue
     else { return }
     for number in 0..<slab.envelopeCount {
       if let position = FilePosition(envelope: slab.envelope(number)) { positions.append(position) }

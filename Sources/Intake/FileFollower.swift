@@ -231,7 +231,8 @@ struct FileFollower: ~Copyable {
     let target = targets[file.target]
     say(
       JSONValue.object([
-        .init("type", .text("file_cut")), .init("source", .text(target.name)), .init("path", .text(file.path)),
+        .init("type", .text("file_cut")), .init("source", .text(target.name)),
+        .init("path", .text(file.path)),
         .init("stored_to", .optional(old.offset)), .init("unread", .optional(unread)),
       ]).text)
     record(PositionsRecord([file.position]).text)
@@ -241,7 +242,8 @@ struct FileFollower: ~Copyable {
     give(
       file.target,
       "\(file.path) was cut, or is another file now: it is read from its beginning"
-        + (unread == 0 ? "" : "; \(unread.map(String.init) ?? "an unknown number of") bytes were not read before"))
+        + (unread == 0
+          ? "" : "; \(unread.map(String.init) ?? "an unknown number of") bytes were not read before"))
   }
 
   /// Ends files that were rotated away and have been silent since. False once the queue is closed.

@@ -29,7 +29,8 @@ public struct FileHistory: Sendable {
   public var record: @Sendable (String) -> Void
 
   public init(
-    positions: [FilePosition] = [], lastTime: Int64 = 0, record: @escaping @Sendable (String) -> Void = { _ in }
+    positions: [FilePosition] = [], lastTime: Int64 = 0,
+    record: @escaping @Sendable (String) -> Void = { _ in }
   ) {
     self.positions = positions
     self.lastTime = lastTime

@@ -45,7 +45,9 @@ struct ProxyHeader: Equatable {
       if bytes.count < Self.longestLine { return nil }
       throw Invalid(reason: "the PROXY line does not end within \(Self.longestLine) bytes")
     }
-    guard bytes[end - 1] == 0x0D else { throw Invalid(reason: "the PROXY line ends without a carriage return") }
+    guard bytes[end - 1] == 0x0D else {
+      throw Invalid(reason: "the PROXY line ends without a carriage return")
+    }
     byteCount = end + 1
     let words = bytes.prefix(end - 1).text.split(separator: " ", omittingEmptySubsequences: false)
     guard words.count > 1 else { throw Invalid(reason: "the PROXY line names no protocol") }

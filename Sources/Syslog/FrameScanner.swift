@@ -71,7 +71,8 @@ public struct FrameScanner: Sendable {
   /// it, which tells "200 OK" from a frame of 200 octets. With `continued`, the first bytes belong to a message
   /// of which a piece was handed out before.
   public init(
-    _ framing: Framing, limit: Int = Limits.messageBytes, expectsPriority: Bool = true, continued: Bool = false
+    _ framing: Framing, limit: Int = Limits.messageBytes, expectsPriority: Bool = true,
+    continued: Bool = false
   ) {
     precondition(limit > 0)
     self.framing = framing

@@ -98,7 +98,8 @@ import Testing
       sources: [{name: a, listen: 'udp://127.0.0.1:0', format: none}]
       """)
     let checked = try sandbox.stele("config", "check", "@good.yaml")
-    #expect(checked.text.contains("retention:\n  age: 400d\n  size: 500GiB\n"), "\(checked.text)\(checked.errors)")
+    #expect(
+      checked.text.contains("retention:\n  age: 400d\n  size: 500GiB\n"), "\(checked.text)\(checked.errors)")
     for (retention, part) in [
       ("{}", "age"), ("{age: 1s}", "age"), ("{ages: 400d}", "ages"), ("7", "retention"),
     ] {

@@ -247,7 +247,8 @@ import Testing
     Mistake("sockets: 2", "allow: [10.0.0.0/40]", 10, 13, "0 to 32, not '40'"),
     Mistake("sockets: 2", "allow: 10.0.0.0/8", 10, 12, "must be a list"),
     Mistake(
-      "    format: \"nginx", "    allow: ['::1']\n    format: \"nginx", 22, 5, "says nothing for a unix:// source"),
+      "    format: \"nginx", "    allow: ['::1']\n    format: \"nginx", 22, 5,
+      "says nothing for a unix:// source"),
     Mistake("sockets: 2", "allow: []", 10, 12, "lets nobody in"),
     Mistake("sockets: 2", "sockets: 0", 10, 14, "a number from 1 to 64"),
     Mistake("sockets: 2", "framing: lf", 10, 5, "'framing' says nothing for a udp:// source"),
@@ -255,7 +256,8 @@ import Testing
     Mistake("    sockets: 2", "    start: end", 10, 5, "'start' says nothing for a udp:// source"),
     Mistake("listen: unix:///run/nginx.sock", "file: /var/*/a.log", 21, 11, "only that may have '*'"),
     Mistake(
-      "listen: unix:///run/nginx.sock", "file: a.log\n    sockets: 2", 22, 5, "says nothing for a file source"),
+      "listen: unix:///run/nginx.sock", "file: a.log\n    sockets: 2", 22, 5, "says nothing for a file source"
+    ),
     Mistake(
       "listen: unix:///run/nginx.sock", "file: a.log\n    start: now", 22, 12, "beginning, end, not 'now'"),
     Mistake("    sockets: 2", "    from: /none/haproxy.cfg", 8, 5, "'format' and 'from' exclude each other"),

@@ -122,7 +122,8 @@ import Testing
       let place = scheme == "unix" ? "/run/\(number)" + text(false) : "[::1]:\(number)"
       let endpoint =
         scheme == "file"
-        ? Endpoint(files: "/log/\(number)/*" + text(false).replacing("/", with: "")) : try Endpoint("\(scheme)://\(place)")
+        ? Endpoint(files: "/log/\(number)/*" + text(false).replacing("/", with: ""))
+        : try Endpoint("\(scheme)://\(place)")
       var source = SourceSettings(name: name(), listen: endpoint)
       source.format =
         ["auto", "nginx/combined", "nginx:'$remote_addr it''s \"$request\" # x: y'", "none"].randomElement(

@@ -41,13 +41,16 @@ import Testing
 
     /// In two halves at times, so that a look may come between.
     func writeLine() {
-      let line = "203.0.113.9 - - [23/Nov/2026:08:00:00 +0000] \"GET /n/\(number) HTTP/1.1\" 200 5 \"-\" \"-\"\n"
+      let line =
+        "203.0.113.9 - - [23/Nov/2026:08:00:00 +0000] \"GET /n/\(number) HTTP/1.1\" 200 5 \"-\" \"-\"\n"
       number += 1
       let bytes = Array(line.utf8)
       written += bytes
       let half = Int.random(in: 0...bytes.count, using: &generator)
       _ = unsafe bytes.withUnsafeBytes { unsafe Glibc.write(file, $0.baseAddress, half) }
-      _ = unsafe bytes.withUnsafeBytes { unsafe Glibc.write(file, $0.baseAddress! + half, bytes.count - half) }
+      _ = unsafe bytes.withUnsafeBytes {
+        unsafe Glibc.write(file, $0.baseAddress! + half, bytes.count - half)
+      }
     }
 
     /// Goes on in a new file.
@@ -73,7 +76,8 @@ import Testing
 
   init() throws {
     directory = try TemporaryDirectory()
-    let made = try Program.run(Program.stele, ["init", directory.file("log"), "--origin", "test.example/files"])
+    let made = try Program.run(
+      Program.stele, ["init", directory.file("log"), "--origin", "test.example/files"])
     try #require(made.status == 0, "\(made.errors)")
   }
 
@@ -88,7 +92,8 @@ import Testing
 
   private func stored(_ reading: [String] = []) throws -> [UInt8] {
     try Program.run(
-      Program.stele, ["search", log, "source.transport = file", "--output", "raw"] + reading).output
+      Program.stele, ["search", log, "source.transport = file", "--output", "raw"] + reading
+    ).output
   }
 
   /// `reading`: how to decrypt.

@@ -183,7 +183,8 @@ extension FileDescriptor {
     #expect(text(intakes.wait(for: 2)) == "one\ntwo\n")
     _ = intakes.finish()
     let losses = intakes.losses.take()
-    #expect(losses.map(\.layer) == [.fileGap] && losses.map(\.count) == [11] && losses.map(\.unit) == [.bytes])
+    #expect(
+      losses.map(\.layer) == [.fileGap] && losses.map(\.count) == [11] && losses.map(\.unit) == [.bytes])
   }
 
   @Test func aReusedInodeNumberIsNotTakenForTheOldFile() throws {

@@ -19,7 +19,8 @@ import Testing
   }
 
   private static let v4: [UInt8] = [203, 0, 113, 7, 10, 0, 0, 1, 0xC0, 0x01, 0x19, 0x72]
-  private static let v6 = [UInt8]([0x20, 1, 0x0D, 0xB8] + [UInt8](repeating: 0, count: 11) + [9])
+  private static let v6 =
+    [UInt8]([0x20, 1, 0x0D, 0xB8] + [UInt8](repeating: 0, count: 11) + [9])
     + [UInt8](repeating: 0, count: 15) + [1, 0x01, 0xBB, 0, 80]
 
   /// Whole headers, and the peer that each names.

@@ -136,7 +136,8 @@ struct QuickStart: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
-      "A file to follow; the last part of its path may have '*'. May be given several times.", valueName: "file"))
+      "A file to follow; the last part of its path may have '*'. May be given several times.",
+      valueName: "file"))
   var file: [String] = []
 
   @Option(help: "The format of all sources: a name, auto, haproxy:'…', nginx:'…', envoy:'…', @haproxy.cfg.")

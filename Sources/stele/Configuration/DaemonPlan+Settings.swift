@@ -95,7 +95,8 @@ extension DaemonPlan.Input {
   private static func endpoint(_ settings: SourceSettings) throws -> Source.Endpoint {
     if settings.listen.scheme == .file {
       guard let pattern = FilePattern(settings.listen.host) else {
-        throw SourceError(source: settings.name, text: "\(settings.listen.host) does not end with a file's name")
+        throw SourceError(
+          source: settings.name, text: "\(settings.listen.host) does not end with a file's name")
       }
       return .files(pattern, startsAtEnd: settings.startsAtEnd)
     }

@@ -31,7 +31,8 @@ struct Endpoint: Equatable, Sendable {
       throw Invalid(url: url, reason: "it must begin with udp://, tcp://, tls:// or unix://")
     }
     if url.hasPrefix("file://") {
-      throw Invalid(url: url, reason: "a file is followed with 'file: PATH' in place of 'listen', or --file PATH")
+      throw Invalid(
+        url: url, reason: "a file is followed with 'file: PATH' in place of 'listen', or --file PATH")
     }
     guard let scheme = Scheme(rawValue: String(url[..<separator])) else {
       throw Invalid(url: url, reason: "'\(url[..<separator])' is not one of udp, tcp, tls, unix")

@@ -76,7 +76,8 @@ extension Settings {
     if sources.contains(where: { $0.name == source.name }) {
       throw name.error("there is a source '\(source.name)' already; each needs a name of its own")
     }
-    if let other = sources.first(where: { $0.listen == source.listen }), let place = group["listen"] ?? group["file"],
+    if let other = sources.first(where: { $0.listen == source.listen }),
+      let place = group["listen"] ?? group["file"],
       source.listen.port != 0 || source.listen.scheme == .unix || source.listen.scheme == .file
     {
       let verb = source.listen.scheme == .file ? "reads" : "listens on"
