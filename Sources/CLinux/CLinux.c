@@ -19,6 +19,7 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/timex.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -37,6 +38,11 @@ void linux_set_timer_slack(uint64_t nanoseconds) {
 int linux_set_niceness(int niceness) {
   // On Linux the niceness belongs to a thread, whatever setpriority(2) calls it ("C library/kernel differences").
   return setpriority(PRIO_PROCESS, 0, niceness);
+}
+
+int64_t linux_clock_error(void) {
+  struct timex time = {0};
+  return adjtimex(&time) == -1 ? -1 : time.maxerror;
 }
 
 void linux_trim_memory(void) { malloc_trim(0); }

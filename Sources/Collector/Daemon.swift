@@ -40,6 +40,8 @@ public struct DaemonPlan: Sendable {
   public var retentionInterval: Int64 = 600_000_000_000
   /// Of the program, for the log's record.
   public var version = ""
+  /// Whether the system's clock is synchronized at the start, for the log's record; nil when nobody knows.
+  public var isClockSynchronized: Bool?
 
   /// As `pipeline` says, with what follows from the inputs.
   var pipelineOptions: PipelineOptions {
@@ -182,7 +184,8 @@ public final class Daemon: Sendable {
 
   public func start() throws(DaemonError) {
     pipeline.record(
-      DaemonRecord.started(version: plan.version, recovery: recovery))
+      DaemonRecord.started(
+        version: plan.version, isClockSynchronized: plan.isClockSynchronized, recovery: recovery))
     for input in plan.inputs {
       pipeline.record(DaemonRecord.source(input, url: url(of: input)))
       if let formats = input.formats { pipeline.record(formats.record(isTaken: true)) }

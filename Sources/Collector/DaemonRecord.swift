@@ -6,8 +6,9 @@ import SegmentWriter
 /// Control entries that a daemon writes: one object of JSON each.
 enum DaemonRecord {
   /// The first entry after a start, with what recovery did.
-  static func started(version: String, recovery: RecoveryReport) -> String {
-    #"{"type":"started","version":\#(JSON.quote(version)),"recovered":"#
+  static func started(version: String, isClockSynchronized: Bool?, recovery: RecoveryReport) -> String {
+    let clock = isClockSynchronized.map { #""clock_synchronized":\#($0),"# } ?? ""
+    return #"{"type":"started","version":\#(JSON.quote(version)),\#(clock)"recovered":"#
       + #"{"torn_bytes":\#(recovery.tornBytes),"unfinished_segments":\#(recovery.unfinishedSegments),"#
       + #""unread_segments":\#(recovery.unreadSegments)}}"#
   }

@@ -1,3 +1,4 @@
+import CLinux
 import Glibc
 
 /// The system's clocks.
@@ -10,6 +11,16 @@ public enum Clock {
 
   /// Processor time that this process has used, nanoseconds.
   public static func processorTime() -> Int64 { read(CLOCK_PROCESS_CPUTIME_ID) }
+
+  /// Whether something keeps the system's clock to the right time; nil where nobody may ask, as in many containers.
+  ///
+  /// The kernel's bound of the error counts, as for `timedatectl`, not its flag `STA_UNSYNC`, which also says who sets
+  /// the clock of the hardware: chrony without `rtcsync` never clears it. The bound grows by 0.5 ms a second while
+  /// nothing corrects the clock, and ends at 16 s (adjtimex(2)).
+  public static var isSynchronized: Bool? {
+    let error = linux_clock_error()
+    return error < 0 ? nil : error < 16_000_000
+  }
 
   /// Sleeps for `nanoseconds`, or less when a signal arrives.
   public static func sleep(nanoseconds: Int64) {

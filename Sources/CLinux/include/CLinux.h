@@ -17,6 +17,9 @@ void linux_set_timer_slack(uint64_t nanoseconds);
 // setpriority(2) on the calling thread.
 int linux_set_niceness(int niceness);
 
+// How far the system's clock may be off, microseconds (adjtimex(2), maxerror).
+int64_t linux_clock_error(void);
+
 // malloc_trim(3), which Glibc's Swift module leaves out.
 void linux_trim_memory(void);
 // PR_SET_DUMPABLE 0: no core dump, no ptrace by other processes of the user (prctl(2)).

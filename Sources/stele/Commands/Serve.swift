@@ -51,7 +51,8 @@ struct Serve: AsyncParsableCommand {
     Platform.Process.raiseFileLimit()
     var logger = Logger(label: "stele") { _ in DaemonLog() }
     let settings = try settings()
-    let plan = try DaemonPlan(settings)
+    var plan = try DaemonPlan(settings)
+    plan.isClockSynchronized = Clock.isSynchronized
     logger[metadataKey: "log"] = .string(plan.directory)
     let (failures, failed) = AsyncStream.makeStream(of: Void.self)
     let daemon = try ServiceManager.patiently("opening the log") { [logger] in
@@ -64,8 +65,10 @@ struct Serve: AsyncParsableCommand {
           failed.yield()
         })
     }
+    let clock = ClockSynchronization(plan.isClockSynchronized, logger) { daemon.record($0) }
     let companions = try Companions(settings, daemon, directory: plan.directory, logger: logger)
     var service = DaemonService(daemon: daemon, failures: failures, logger: logger, companions: companions)
+    service.background.append(clock.thread)
     if let manager = ServiceManager() {
       service.background.append(ServiceReport(manager: manager, daemon: daemon).thread)
     }

@@ -18,6 +18,9 @@ enum NotableMessage: String, CaseIterable {
   /// Nobody reads a socket that the service manager has opened.
   case unclaimedSocket = "4047e47515064a8183f1c14b8c053626"
 
+  /// Nothing keeps the system's clock to the right time, or something does again.
+  case clock = "7df400ec9f26442694730f47af099c74"
+
   static let key = "message_id"
 
   var metadata: Logger.Metadata { [Self.key: .string(rawValue)] }

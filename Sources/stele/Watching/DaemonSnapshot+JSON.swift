@@ -30,7 +30,8 @@ extension DaemonSnapshot {
         "files": .number(process.openFiles),
       ],
     ]
-    return object.adding("timestamp", timestamps?.json(at: time)).adding("witnesses", witnessed)
+    return object.adding("clock_synchronized", isClockSynchronized.map { .flag($0) })
+      .adding("timestamp", timestamps?.json(at: time)).adding("witnesses", witnessed)
       .adding("scrub", scrub?.json)
   }
 

@@ -190,10 +190,17 @@ extension DaemonSnapshot {
     return families
   }
 
-  // MARK: Witnesses and timestamps
+  // MARK: Clock, witnesses and timestamps
 
   private var trustMetrics: [MetricFamily] {
     var families: [MetricFamily] = []
+    if let isClockSynchronized {
+      families.append(
+        MetricFamily(
+          "stele_clock_synchronized", .gauge,
+          "1 while something keeps the system's clock to the right time, by which entries are stamped.",
+          .flag(isClockSynchronized)))
+    }
     if let witnesses {
       families += [
         MetricFamily(

@@ -13,6 +13,8 @@ struct DaemonSnapshot: Sendable {
   /// Of the file system with the log; nil when it does not tell.
   var space: FileSystemSpace?
   var process: ProcessResources
+  /// Whether the system's clock is; nil where nobody may ask.
+  var isClockSynchronized: Bool?
   /// Nil when nobody cosigns the log.
   var witnesses: WitnessService.Status?
   /// Nil when no timestamps are asked for.
@@ -51,6 +53,7 @@ struct DaemonWatch: Sendable {
     DaemonSnapshot(
       status: daemon.status, time: Clock.realtime(), started: started, sealed: sizes.reading,
       space: try? Directory(directory).space(), process: .current,
+      isClockSynchronized: Clock.isSynchronized,
       witnesses: companions.witnesses?.status, timestamps: companions.timestamping?.state,
       scrub: companions.scrub?.reading)
   }
