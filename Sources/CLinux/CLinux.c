@@ -19,6 +19,7 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/statfs.h>
 #include <sys/timex.h>
 #include <time.h>
 #include <unistd.h>
@@ -62,6 +63,8 @@ int linux_inotify_watch(int fd, const char *directory) {
           IN_ONLYDIR);
 }
 
+int linux_inotify_unwatch(int fd, int watch) { return inotify_rm_watch(fd, watch); }
+
 int linux_inotify_read(int fd, struct linux_file_notice *notices, int capacity) {
   // Room for one event with the longest name; as many more as fit.
   _Alignas(struct inotify_event) char buffer[16384];
@@ -86,6 +89,11 @@ int linux_inotify_read(int fd, struct linux_file_notice *notices, int capacity) 
     at += (ssize_t)(sizeof(struct inotify_event) + event->len);
   }
   return found;
+}
+
+uint32_t linux_file_system(int fd) {
+  struct statfs status;
+  return fstatfs(fd, &status) == 0 ? (uint32_t)status.f_type : 0;
 }
 
 int linux_epoll_create(void) { return epoll_create1(EPOLL_CLOEXEC); }

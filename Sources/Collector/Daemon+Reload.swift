@@ -27,6 +27,8 @@ extension Daemon {
     let old = sources.withLock { $0 }
     let changes = SourceChanges(
       from: old.all.map(\.input), to: new.inputs, changed: changed, lastID: old.lastID)
+    // Before a line can come.
+    if new.followsFiles { pipeline.beginFollowingFiles() }
     var counters = try bind(changes)
     try write(changes, record)
     pipeline.commitTime = new.pipeline.commitInterval

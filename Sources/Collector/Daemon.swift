@@ -46,8 +46,12 @@ public struct DaemonPlan: Sendable {
   /// As `pipeline` says, with what follows from the inputs.
   var pipelineOptions: PipelineOptions {
     var options = pipeline
-    options.followsFiles = inputs.contains { if case .files = $0.source.endpoint { true } else { false } }
+    options.followsFiles = followsFiles
     return options
+  }
+
+  var followsFiles: Bool {
+    inputs.contains { if case .files = $0.source.endpoint { true } else { false } }
   }
 
   public init(directory: String, keyPath: String) {

@@ -155,6 +155,9 @@ public final class Pipeline: Sendable {
     return true
   }
 
+  /// Messages may come from followed files from now on.
+  func beginFollowingFiles() { log.followsFiles.store(true, ordering: .releasing) }
+
   /// Longest time a message waits for its `fdatasync`, nanoseconds.
   var commitTime: Int64 {
     get { commitInterval.nanoseconds }

@@ -17,6 +17,8 @@ final class PipelineLog: Sendable {
   private let accounts: AccountLedger?
   private let counters: ParseCounters
   private let options: PipelineOptions
+  /// Each segment's end tells how far files are stored, though nothing of them is yet.
+  let followsFiles: Atomic<Bool>
   private let commitInterval: CommitInterval
   private let stopped: @Sendable (WriteError) -> Void
   private let alarm: @Sendable (String) -> Void
@@ -39,6 +41,7 @@ final class PipelineLog: Sendable {
     self.formats = formats
     self.accounts = accounts
     self.options = options
+    followsFiles = Atomic(options.followsFiles)
     self.commitInterval = commitInterval
     self.stopped = stopped
     self.alarm = alarm
@@ -200,13 +203,16 @@ final class PipelineLog: Sendable {
       wantsRoll.store(false, ordering: .releasing)
     }
     if plan == nil, !isTime, asked.isEmpty { return nil }
-    let carries = plan != nil && carriesPositions
+    // What is recorded may be that older segments, which told of files, are removed.
+    let carries = (plan != nil || !asked.isEmpty) && carriesPositions
     let count = asked.reduce(carries ? 2 : 1) { $0 + $1.texts.count }
     return CheckpointPlace(first: keep(count, plan), requests: asked, carriesPositions: carries)
   }
 
-  /// At a segment's end the positions of files stand in front of the key.
-  private var carriesPositions: Bool { unsafe options.followsFiles || !writer.positions.isEmpty }
+  /// At a segment's end, and with what acts record, the positions of files stand in front of the key.
+  private var carriesPositions: Bool {
+    unsafe followsFiles.load(ordering: .acquiring) || !writer.positions.isEmpty
+  }
 
   /// Keeps `count` places back for entries that the writer appends itself.
   private func keep(_ count: Int, _ plan: SegmentPlan?) -> UInt64 {

@@ -13,7 +13,7 @@ import Syslog
 /// (`FilePosition`), and the log itself remembers it. When there is no slab, nothing is read: files wait.
 struct FileFollower: ~Copyable {
   private let losses: LossLedger
-  private let targets: [FileTarget]
+  private let mailbox: Mailbox<FileOrder>
   private let record: @Sendable (String) -> Void
   private var notices: NoticeLimiter
   private var writer: SlabWriter
@@ -27,14 +27,16 @@ struct FileFollower: ~Copyable {
 
   init(
     queue: SlabQueue, losses: LossLedger, targets: [FileTarget], history: FileHistory,
-    stop: borrowing EventFlag, notice: @escaping @Sendable (IntakeNotice) -> Void
+    mailbox: Mailbox<FileOrder>, stop: borrowing EventFlag,
+    notice: @escaping @Sendable (IntakeNotice) -> Void
   ) throws(SystemError) {
     let poll = try EventPoll()
-    let watch = try FileWatch()
+    let watch = FileWatch()
     try poll.add(stop.descriptor, token: 0)
-    try poll.add(watch.descriptor, token: 1)
+    try poll.add(mailbox.flag.descriptor, token: 0)
+    try watch.add(to: poll, token: 1)
     self.losses = losses
-    self.targets = targets
+    self.mailbox = mailbox
     self.poll = poll
     self.watch = watch
     record = history.record
@@ -46,6 +48,7 @@ struct FileFollower: ~Copyable {
   /// Follows until `stopping`, then reads what is there, last lines without a line feed too.
   mutating func run(_ stopping: borrowing Atomic<Bool>) {
     while !stopping.load(ordering: .acquiring) {
+      if !mailbox.isEmpty { carryOutOrders() }
       if survey.readNotices(watch) || Clock.monotonic() >= nextSurvey { look() }
       guard let isBusy = round() else { return }
       let now = Clock.monotonic()
@@ -55,7 +58,7 @@ struct FileFollower: ~Copyable {
       } else {
         let timeout = min(wait ?? .max, max(0, nextSurvey - now))
         let found = (try? poll.wait(into: &tokens, timeout: timeout)) ?? 0
-        if found > 0 { Clock.sleep(nanoseconds: Limits.fileNap) }
+        if found > 0, mailbox.isEmpty { Clock.sleep(nanoseconds: Limits.fileNap) }
       }
     }
     let deadline = Clock.monotonic() + Limits.drain
@@ -72,7 +75,7 @@ struct FileFollower: ~Copyable {
     for _ in 0..<Limits.fileLooks {
       let found = survey.run(files, watch)
       for (target, text) in found.notices { give(target, text) }
-      if !found.gone.isEmpty { say(PositionsRecord(found.gone).text) }
+      say(found.gone)
       // Where one has another name meanwhile, those that are newer must not be read before it.
       let isWhole = found.files.allSatisfy { open($0) }
       nextSurvey = Clock.monotonic() + (isWhole && !found.isUncertain ? Limits.fileScan : Limits.fileNap)
@@ -82,7 +85,7 @@ struct FileFollower: ~Copyable {
   }
 
   private mutating func give(_ target: Int, _ text: String) {
-    notices.give(IntakeNotice(source: targets[target].name, peer: nil, text: text), now: Clock.monotonic())
+    notices.give(IntakeNotice(source: survey.targets[target].name, peer: nil, text: text), now: Clock.monotonic())
   }
 
   /// Writes an entry of Stele itself, behind the lines read so far.
@@ -91,11 +94,20 @@ struct FileFollower: ~Copyable {
     record(text)
   }
 
+  /// Says how far files are stored.
+  private mutating func say(_ positions: [FilePosition]) {
+    var rest = positions[...]
+    while !rest.isEmpty {
+      say(PositionsRecord(Array(rest.prefix(Limits.positionRun))).text)
+      rest = rest.dropFirst(Limits.positionRun)
+    }
+  }
+
   /// False when the file has another name by now.
   private mutating func open(_ candidate: FileSurvey.Candidate) -> Bool {
-    let target = targets[candidate.target]
+    let target = survey.targets[candidate.target]
     do throws(SystemError) {
-      let descriptor = try FileDescriptor(reading: candidate.path)
+      let descriptor = try FileDescriptor(reading: candidate.path, waiting: false)
       let status = try descriptor.status()
       guard FileIdentity(status) == candidate.identity else { return false }
       let file = FollowedFile(candidate.target, descriptor, status, isCurrent: candidate.isCurrent)
@@ -108,13 +120,13 @@ struct FileFollower: ~Copyable {
       } else if target.startsAtEnd, candidate.isFirst {
         try file.skipToEnd(limit: target.messageLimit)
         // No line will tell before one comes.
-        say(PositionsRecord([file.position]).text)
+        say([file.position])
       }
       survey.opened(candidate)
       files.append(file)
     } catch {
       if error.errno == .noSuchFile { return false }
-      if let text = survey.problem(candidate.path, error) { give(candidate.target, text) }
+      if let text = survey.problem(candidate.path, error, candidate.target) { give(candidate.target, text) }
     }
     return true
   }
@@ -135,7 +147,7 @@ struct FileFollower: ~Copyable {
   /// nil once the queue is closed.
   private mutating func round() -> Bool? {
     var isBusy = false
-    var blocked = [Bool](repeating: false, count: targets.count)
+    var blocked = [Bool](repeating: false, count: survey.targets.count)
     for file in files where !blocked[file.target] {
       var reads = 0
       reading: while true {
@@ -152,14 +164,25 @@ struct FileFollower: ~Copyable {
       }
       if reads > 0 { isBusy = true }
     }
-    return settle() ? isBusy : nil
+    guard settle() else { return nil }
+    tellUnread()
+    return isBusy
+  }
+
+  /// Tells how much of each source's files is not read yet.
+  private func tellUnread() {
+    for (index, target) in survey.targets.enumerated() {
+      var unread = 0
+      for file in files where file.target == index { unread += max(0, file.size - file.offset) }
+      target.counters.unread.store(unread, ordering: .relaxed)
+    }
   }
 
   private enum Outcome { case more, end, closed }
 
   /// Reads a file once. `end` also where only a part of a line is left.
   private mutating func read(_ file: FollowedFile) -> Outcome {
-    let target = targets[file.target]
+    let target = survey.targets[file.target]
     do throws(SystemError) {
       let before = file.size
       if try !file.look() { restart(file, size: before) }
@@ -176,14 +199,14 @@ struct FileFollower: ~Copyable {
       file.stamp(&writer.slab)
       return taken.bytes > 0 ? .more : .end
     } catch {
-      if let text = survey.problem(file.path, error) { give(file.target, text) }
+      if let text = survey.problem(file.path, error, file.target) { give(file.target, text) }
       return .end
     }
   }
 
   /// Makes room in the slab, and puts the file's envelope there.
   private mutating func prepare(_ file: FollowedFile) -> UInt32? {
-    let bytes = targets[file.target].messageLimit + Limits.smallestRead + Envelope.mostFileBytes
+    let bytes = survey.targets[file.target].messageLimit + Limits.smallestRead + Envelope.mostFileBytes
     guard writer.prepare(bytes: bytes) else { return nil }
     return file.envelope(in: &writer.slab)
   }
@@ -216,6 +239,58 @@ struct FileFollower: ~Copyable {
     return (start, isMidLine)
   }
 
+  // MARK: Orders
+
+  private mutating func carryOutOrders() {
+    let mailbox = mailbox
+    mailbox.serve { order in
+      switch order {
+      case .add(let target): survey.add(target, besides: files)
+      case .hand(let old, let target): hand(old, to: target)
+      case .remove(let source): remove(source)
+      }
+      nextSurvey = 0
+    }
+  }
+
+  /// What has been read by now is queued as it was.
+  private mutating func hand(_ old: UInt32, to target: FileTarget) {
+    writer.submit()
+    guard let index = index(of: old) else { return }
+    survey.replace(index, by: target)
+  }
+
+  /// Reads a source's files to their end, as far as that goes, and lets them go: how far they were read is known when
+  /// they are followed again. Their lines are queued when this returns.
+  private mutating func remove(_ source: UInt32) {
+    guard let index = index(of: source) else { return }
+    look()
+    let deadline = Clock.monotonic() + Limits.drain
+    let ended = files.filter { $0.target == index }
+    reading: for file in ended {
+      while Clock.monotonic() < deadline {
+        switch read(file) {
+        case .more: continue
+        case .end: continue reading
+        case .closed: break reading
+        }
+      }
+    }
+    for file in ended {
+      survey.closed(file.position, isGone: false)
+      let rest = file.size - file.offset
+      if rest > 0 { give(index, "\(file.path) is let go; its last \(rest) bytes are not stored") }
+    }
+    files.removeAll { $0.target == index }
+    for file in files where file.target > index { file.target -= 1 }
+    survey.targets[index].counters.unread.store(0, ordering: .relaxed)
+    survey.remove(index, watch)
+    writer.submit()
+    say(ended.map(\.position))
+  }
+
+  private func index(of source: UInt32) -> Int? { survey.targets.firstIndex { $0.source == source } }
+
   // MARK: Ends
 
   /// A file is not any more what was read of it: what it holds now is all new.
@@ -228,14 +303,14 @@ struct FileFollower: ~Copyable {
   /// Tells that a file was cut, and of what is known to have been unread. What was written after the last look
   /// and cut before the next is not known, so the entry stands there in any case.
   private mutating func sayCut(_ file: FollowedFile, _ old: FilePosition, unread: Int?) {
-    let target = targets[file.target]
+    let target = survey.targets[file.target]
     say(
       JSONValue.object([
         .init("type", .text("file_cut")), .init("source", .text(target.name)),
         .init("path", .text(file.path)),
         .init("stored_to", .optional(old.offset)), .init("unread", .optional(unread)),
       ]).text)
-    record(PositionsRecord([file.position]).text)
+    say([file.position])
     let now = Clock.realtime()
     losses.note(
       LossEvent(source: target.source, layer: .fileGap, count: UInt64(unread ?? 0), from: now, to: now))
@@ -267,14 +342,14 @@ struct FileFollower: ~Copyable {
       }
       files.remove(at: index)
     }
-    if !gone.isEmpty { say(PositionsRecord(gone).text) }
+    say(gone)
     return true
   }
 
   /// Stores a last line without a line feed. False once the queue is closed.
   private mutating func finish(_ file: FollowedFile) -> Bool {
     guard file.size > file.offset, let envelope = prepare(file) else { return file.size <= file.offset }
-    let target = targets[file.target]
+    let target = survey.targets[file.target]
     let rest = file.size - file.offset
     // There was no time to read the lines before it; the next start will.
     if rest > target.messageLimit { return true }
@@ -290,8 +365,16 @@ struct FileFollower: ~Copyable {
       try file.advance(taken.bytes, isMidLine: taken.isMidLine ?? file.isMidLine)
       file.stamp(&writer.slab)
     } catch {
-      if let text = survey.problem(file.path, error) { give(file.target, text) }
+      if let text = survey.problem(file.path, error, file.target) { give(file.target, text) }
     }
     return true
   }
+}
+
+/// What the thread is told while it runs.
+enum FileOrder: Sendable {
+  case add(FileTarget)
+  /// A source's files belong to another from now on, or to the same one with other settings.
+  case hand(from: UInt32, to: FileTarget)
+  case remove(source: UInt32)
 }

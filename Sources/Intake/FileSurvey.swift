@@ -40,12 +40,18 @@ struct FileSurvey {
     var directory: String
     var files: [(name: String, status: FileStatus)] = []
     var problem: SystemError?
+    /// What a source names and is not a file.
+    var others: [(name: String, kind: FileStatus.Kind)] = []
+    /// Why nothing tells of its changes.
+    var silence: String?
   }
 
-  private let targets: [FileTarget]
-  private let directories: [String]
+  private(set) var targets: [FileTarget] = []
+  private var directories: [String] = []
   /// When the newest line of the log's past was received, nanoseconds since 1970 UTC.
-  private let lastTime: Int64
+  private var lastTime: Int64
+  /// When all directories were looked at last.
+  private var lastLook: Int64 = 0
   /// Files that are not open, and how far they are stored.
   private(set) var history: [FileIdentity: FilePosition]
   /// When the oldest file of the directory that is looked at, of those that the log knows, was last written.
@@ -59,24 +65,57 @@ struct FileSurvey {
   private var hasLostNotices = false
   /// Names have changed since the last survey.
   private var hasNotices = false
-  private var isFirstRun = true
-  /// What could not be read, and why, so that it is said once.
-  private var problems: [String: Int32] = [:]
-  private let isNew: [Bool]
+  /// Directories of whose changes nothing tells.
+  private var silent: Set<String> = []
+  /// Sources of which something could not be looked at, so that they stay fresh.
+  private var unreadable: Set<UInt32> = []
+  /// What was said of a path, so that it is said once.
+  private var problems: [String: String] = [:]
 
   init(_ targets: [FileTarget], _ history: FileHistory) {
-    self.targets = targets
-    directories = Array(Set(targets.map(\.pattern.directory))).sorted()
     lastTime = history.lastTime
     self.history = [:]
     for position in history.positions { self.history[position.file] = position }
-    isNew = targets.map { target in
-      !history.positions.contains { position in
-        let file = FilePattern(position.path)
-        return file?.directory == target.pattern.directory
-          && (file.map { target.pattern.matches($0.name) || target.pattern.isRotated($0.name) } ?? false)
-      }
+    for target in targets { add(target, besides: []) }
+  }
+
+  // MARK: Sources
+
+  /// Begins with another source; `open` is what is read for others.
+  mutating func add(_ target: FileTarget, besides open: [FollowedFile]) {
+    var target = target
+    let known = history.values.map(\.path) + open.map(\.path)
+    target.isNew = !known.contains { target.pattern.isLikely($0) }
+    targets.append(target)
+    setDirectories()
+    // Nobody's files so far may be the new source's.
+    ignored = ignored.filter { !target.pattern.matches($0.value) && !target.pattern.isRotated($0.value) }
+  }
+
+  /// Puts a source that names the same files in the place of another.
+  mutating func replace(_ index: Int, by target: FileTarget) {
+    let old = targets[index]
+    targets[index] = target
+    targets[index].isFresh = old.isFresh
+    targets[index].isNew = old.isNew
+  }
+
+  /// Ends with a source, whose files must be closed.
+  mutating func remove(_ index: Int, _ watch: borrowing FileWatch) {
+    targets.remove(at: index)
+    setDirectories()
+    lastTime = max(lastTime, lastLook)
+    for (number, path) in watches where !directories.contains(path) {
+      watch.unwatch(number)
+      watches[number] = nil
     }
+    problems = problems.filter { entry in
+      directories.contains(entry.key) || targets.contains { $0.pattern.isLikely(entry.key) }
+    }
+  }
+
+  private mutating func setDirectories() {
+    directories = Array(Set(targets.map(\.pattern.directory))).sorted()
   }
 
   // MARK: Notices
@@ -118,20 +157,16 @@ struct FileSurvey {
   /// Looks at all directories; tells each open file whether it still has a name.
   mutating func run(_ open: [FollowedFile], _ watch: borrowing FileWatch) -> Findings {
     var findings = Findings()
+    unreadable.removeAll()
+    lastLook = Clock.realtime()
     let followed = Dictionary(open.map { ($0.identity, $0) }, uniquingKeysWith: { first, _ in first })
     var seen: Set<FileIdentity> = []
     for file in open { file.isVisible = false }
     let listings = list(watch, &findings.isUncertain)
     for listing in listings {
       let path = listing.directory
-      if let error = listing.problem {
-        guard let text = problem(path, error) else { continue }
-        for (target, settings) in targets.enumerated() where settings.pattern.directory == path {
-          findings.notices.append((target, text))
-        }
-        continue
-      }
-      problems[path] = nil
+      note(listing, &findings)
+      if listing.problem != nil { continue }
       seen.formUnion(listing.files.map { FileIdentity($0.status) })
       oldestKnown = listing.files.filter { file in
         let identity = FileIdentity(file.status)
@@ -139,18 +174,23 @@ struct FileSurvey {
       }.map(\.status.modified).min()
       for (name, status) in listing.files { consider(name, status, in: path, followed, &findings) }
     }
-    if !findings.isUncertain, listings.allSatisfy({ $0.problem == nil }) {
-      for file in open where !file.isVisible { file.isCurrent = false }
-      if isFirstRun { tellMissing(open, seen, &findings) }
-      ignored = ignored.filter { seen.contains($0.key) }
+    if !findings.isUncertain {
+      let unseen = Set(listings.filter { $0.problem != nil }.map(\.directory))
+      for file in open where !file.isVisible {
+        if !unseen.contains(targets[file.target].pattern.directory) { file.isCurrent = false }
+      }
+      tellMissing(open, seen, unseen, &findings)
+      if unseen.isEmpty { ignored = ignored.filter { seen.contains($0.key) } }
     }
     findings.files.sort { $0.isOlder($1) }
     return findings
   }
 
-  /// All that was found is open.
+  /// All that was found is open, or cannot be.
   mutating func finish() {
-    isFirstRun = false
+    for index in targets.indices where !unreadable.contains(targets[index].source) {
+      targets[index].isFresh = false
+    }
     hasLostNotices = false
     // What was renamed while the names were read is found next time, and then its former name must be known.
     if !hasNotices {
@@ -168,8 +208,8 @@ struct FileSurvey {
       _ = readNotices(watch)
       listings = directories.map { path in
         // Before the names are read, so that nothing comes between.
-        if let number = try? watch.watch(path) { watches[number] = path }
-        return list(path)
+        let problem = begin(path, watch)
+        return list(path, problem)
       }
       isUncertain = readNotices(watch)
       if !isUncertain { break }
@@ -177,28 +217,69 @@ struct FileSurvey {
     return listings
   }
 
-  private func list(_ path: String) -> Listing {
+  /// Why a directory cannot be watched; nil when it is.
+  private mutating func begin(_ path: String, _ watch: borrowing FileWatch) -> SystemError? {
+    do throws(SystemError) {
+      watches[try watch.watch(path)] = path
+      return nil
+    } catch { return error }
+  }
+
+  private func list(_ path: String, _ unwatched: SystemError?) -> Listing {
     var listing = Listing(directory: path)
     do throws(SystemError) {
       let directory = try Directory(path)
       for name in try directory.names() {
-        if let status = try status(of: name, in: directory) { listing.files.append((name, status)) }
+        guard let status = try status(of: name, in: directory) else { continue }
+        if status.kind == .file {
+          listing.files.append((name, status))
+        } else if targets.contains(where: { $0.pattern.directory == path && $0.pattern.name == name }) {
+          listing.others.append((name, status.kind))
+        }
       }
+      listing.silence = FileTrouble.silence(unwatched, directory.remoteFileSystem())
     } catch {
       listing.problem = error
     }
     return listing
   }
 
-  /// What is stored of a file: only regular files are, also where a link that a source names leads to one.
+  /// Of a link that a source names, what it leads to.
   private func status(of name: String, in directory: borrowing Directory) throws(SystemError) -> FileStatus? {
     guard let status = try directory.status(of: name) else { return nil }
-    if status.kind == .file { return status }
     guard status.kind == .symbolicLink,
-      targets.contains(where: { $0.pattern.directory == directory.path && $0.pattern.matches(name) }),
-      let target = try? FileDescriptor(reading: directory.path + "/" + name).status(), target.kind == .file
-    else { return nil }
-    return target
+      targets.contains(where: { $0.pattern.directory == directory.path && $0.pattern.matches(name) })
+    else { return status }
+    return try? directory.status(of: name, followingLinks: true)
+  }
+
+  /// Tells what is the matter with a directory, or with what is in it.
+  private mutating func note(_ listing: Listing, _ findings: inout Findings) {
+    let path = listing.directory
+    let text = listing.problem.map { FileTrouble.directory(path, $0) }
+      ?? listing.silence.map { FileTrouble.isSilent(path, $0) }
+    if listing.silence == nil { silent.remove(path) } else { silent.insert(path) }
+    for (target, settings) in targets.enumerated() where settings.pattern.directory == path {
+      // What is not there has no past that `start: end` could leave out.
+      if let error = listing.problem, error.errno != .noSuchFile { unreadable.insert(settings.source) }
+      if let text, problems[path] != text { findings.notices.append((target, text)) }
+    }
+    problems[path] = text
+    for (name, kind) in listing.others {
+      guard let target = targets.firstIndex(where: { $0.pattern.directory == path && $0.pattern.name == name })
+      else { continue }
+      let place = targets[target].pattern.path(of: name)
+      if let text = isNews(place, FileTrouble.isNoFile(place, kind)) {
+        findings.notices.append((target, text))
+      }
+    }
+  }
+
+  /// `text` unless the last that was said of the path is the same.
+  private mutating func isNews(_ path: String, _ text: String) -> String? {
+    if problems[path] == text { return nil }
+    problems[path] = text
+    return text
   }
 
   private mutating func consider(
@@ -228,13 +309,13 @@ struct FileSurvey {
     } else if let current {
       if ignored[identity] == name { return }
       // What is being copied shows itself after its first bytes.
-      let isWild = targets[current].pattern.isWild && !isFirstRun
+      let isWild = targets[current].pattern.isWild && !targets[current].isFresh
       if isWild, status.size < 64, Clock.realtime() - status.modified < 2 * Limits.fileScan { return }
-      candidate.isFirst = isFirstRun && isNew[current]
+      candidate.isFirst = targets[current].isFresh && targets[current].isNew
       candidate.isCopyable = targets[current].pattern.isWild
     } else {
       guard ignored[identity] != name, let target = rotated(name, status, here, directory) else {
-        if isFirstRun { ignored[identity] = name }
+        if here.contains(where: { targets[$0].isFresh }) { ignored[identity] = name }
         return
       }
       candidate.target = target
@@ -249,25 +330,32 @@ struct FileSurvey {
     if movedNames.contains(directory + "/" + name) {
       return here.first { targets[$0].pattern.isRotated(name) } ?? here.first
     }
-    guard isFirstRun || hasLostNotices,
-      let target = here.first(where: { targets[$0].pattern.isRotated(name) }), !isFirstRun || !isNew[target]
+    guard let target = here.first(where: { targets[$0].pattern.isRotated(name) }),
+      targets[target].isFresh ? !targets[target].isNew : hasLostNotices || silent.contains(directory)
     else { return nil }
     // What is younger than a file that was followed came after it. Where none is left, the time of the last line
     // must do; the clock of file systems is a little late.
     return status.modified >= oldestKnown ?? (lastTime - 20_000_000) ? target : nil
   }
 
-  /// Says which files are not there yet, and forgets stored ones that are not there any more.
+  /// Says which files of fresh sources are not there yet, and forgets stored ones that are not there any more.
   private mutating func tellMissing(
-    _ open: [FollowedFile], _ seen: Set<FileIdentity>, _ findings: inout Findings
+    _ open: [FollowedFile], _ seen: Set<FileIdentity>, _ unseen: Set<String>, _ findings: inout Findings
   ) {
-    for (index, target) in targets.enumerated() {
+    let fresh = targets.indices.filter {
+      targets[$0].isFresh && !unseen.contains(targets[$0].pattern.directory)
+    }
+    for index in fresh {
       if findings.files.contains(where: { $0.target == index && $0.isCurrent }) { continue }
       if open.contains(where: { $0.target == index && $0.isCurrent }) { continue }
-      findings.notices.append((index, "\(target.pattern) is not there yet; it is read as soon as it is"))
+      // Where something else is in its place, that was said.
+      let path = "\(targets[index].pattern)"
+      if problems[path] == nil, let text = isNews(path, FileTrouble.isMissing(path)) {
+        findings.notices.append((index, text))
+      }
     }
     for position in history.values where !seen.contains(position.file) {
-      guard targets.contains(where: { $0.pattern.isLikely(position.path) }) else { continue }
+      guard fresh.contains(where: { targets[$0].pattern.isLikely(position.path) }) else { continue }
       history[position.file] = nil
       var position = position
       position.offset = nil
@@ -290,17 +378,10 @@ struct FileSurvey {
     ignored[candidate.identity] = FilePattern(candidate.path)?.name ?? candidate.path
   }
 
-  /// What to say of a path that cannot be read; nil when it was said before.
-  mutating func problem(_ path: String, _ error: SystemError) -> String? {
-    guard problems[path] != error.errno.rawValue else { return nil }
-    problems[path] = error.errno.rawValue
-    let mend =
-      switch error.errno {
-      case .accessDenied, .notPermitted: "; let this user read it, for example: setfacl -m u:stele:rX \(path)"
-      case .noSuchFile: "; it is read as soon as it is there"
-      default: ""
-      }
-    return "cannot read \(path): \(error.errno)\(mend)"
+  /// What to say of a file of a source that cannot be read; nil when it was said before.
+  mutating func problem(_ path: String, _ error: SystemError, _ target: Int) -> String? {
+    unreadable.insert(targets[target].source)
+    return isNews(path, FileTrouble.file(path, error))
   }
 }
 

@@ -8,6 +8,10 @@ struct FileTarget: Sendable {
   let startsAtEnd: Bool
   let messageLimit: Int
   let counters: SourceCounters
+  /// Its files have not all been looked at yet.
+  var isFresh = true
+  /// Nothing that its pattern names was stored when it came.
+  var isNew = true
 
   init(_ source: Source, _ pattern: FilePattern, startsAtEnd: Bool, counters: SourceCounters) {
     self.source = source.id

@@ -5,7 +5,7 @@ import Segments
 /// One file that is open and read as it grows. Used by one thread.
 final class FollowedFile: @unchecked Sendable {
   /// Which source's it is: an index in the follower's list.
-  let target: Int
+  var target: Int
   let descriptor: FileDescriptor
   let identity: FileIdentity
   let path: String

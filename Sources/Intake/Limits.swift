@@ -79,6 +79,9 @@ public enum Limits {
   /// Reads of one file before others get their turn.
   public static let fileRun = 64
 
+  /// Positions of files in one entry.
+  public static let positionRun = 256
+
   /// How long stopping waits for the senders of streams to end their connections, nanoseconds; and for the next
   /// bytes of one that has not. A restart is over before UDP sockets have overflowed.
   public static let farewell: Int64 = 1_000_000_000

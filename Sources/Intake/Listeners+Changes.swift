@@ -19,6 +19,7 @@ extension Listeners {
         socket.file?.remove()
       }
       state.streams.removeAll { $0.source.id == source }
+      state.files.removeAll { $0.source == source }
       forget(source, &state)
     }
   }
@@ -43,17 +44,29 @@ extension Listeners {
         defer { state.streams = waiting }
         try startStreams(&state)
       }
+      if !state.files.isEmpty, state.fileMail == nil {
+        let waiting = state.files
+        state.files = []
+        defer { state.files = waiting }
+        try startFiles(&state)
+      }
     }
   }
 
   /// Begins to read what was bound since the start; after `prepare`.
   public func admit() {
-    let (datagrams, streams, datagramMail, acceptorMail) = state.withLock { state in
-      defer { (state.datagrams, state.streams) = ([], []) }
-      return (state.datagrams, state.streams, state.datagramMail, state.acceptorMail)
+    let (datagrams, streams, files) = state.withLock { state in
+      defer { (state.datagrams, state.streams, state.files) = ([], [], []) }
+      return (state.datagrams, state.streams, state.files)
     }
+    let (datagramMail, acceptorMail, fileMail) = mail
     for binding in datagrams { datagramMail?.send(.add(binding.socket)) }
     for listener in streams { acceptorMail?.send(.add(listener)) }
+    for target in files { fileMail?.send(.add(target)) }
+  }
+
+  private var mail: (Mailbox<DatagramOrder>?, Mailbox<AcceptorOrder>?, Mailbox<FileOrder>?) {
+    state.withLock { ($0.datagramMail, $0.acceptorMail, $0.fileMail) }
   }
 
   /// Gives the sockets of `old` to `source`, which shares them: the same source with other settings, or
@@ -62,15 +75,16 @@ extension Listeners {
   /// same
   /// source go on as they began. Returns what counts the messages of `source`.
   @discardableResult public func hand(_ old: UInt32, to source: Source) -> SourceCounters {
-    let (counters, datagramMail, acceptorMail, inboxes) = state.withLock { state in
+    let (counters, inboxes) = state.withLock { state in
       let counters = (source.id == old ? state.counters[old] : nil) ?? SourceCounters()
       for place in state.addresses.indices where state.addresses[place].source.id == old {
         state.addresses[place].source = source
       }
       state.counters[old] = nil
       state.counters[source.id] = counters
-      return (counters, state.datagramMail, state.acceptorMail, state.inboxes)
+      return (counters, state.inboxes)
     }
+    let (datagramMail, acceptorMail, fileMail) = mail
     switch source.endpoint {
     case .udp, .unixDatagram:
       datagramMail?.send(.hand(from: old, to: source, counters))
@@ -78,21 +92,25 @@ extension Listeners {
       acceptorMail?.send(.hand(from: old, to: StreamSource(source, tls: nil, counters: counters)))
     case .tls(_, let context):
       acceptorMail?.send(.hand(from: old, to: StreamSource(source, tls: context, counters: counters)))
-    case .files: break
+    case .files(let pattern, let startsAtEnd):
+      fileMail?.send(
+        .hand(from: old, to: FileTarget(source, pattern, startsAtEnd: startsAtEnd, counters: counters)))
     }
     if source.id != old { for inbox in inboxes { inbox.mailbox.send(old) } }
     return counters
   }
 
   /// Closes a source: what the kernel holds of it is read and queued, then its sockets are closed, and its
-  /// connections as if they had ended. Returns when that is done.
+  /// connections as if they had ended; files are read to their end. Returns when that is done.
   public func remove(_ source: UInt32) {
-    let (datagramMail, acceptorMail, inboxes) = state.withLock { state in
+    let inboxes = state.withLock { state in
       forget(source, &state)
-      return (state.datagramMail, state.acceptorMail, state.inboxes)
+      return state.inboxes
     }
+    let (datagramMail, acceptorMail, fileMail) = mail
     datagramMail?.send(.remove(source: source))
     acceptorMail?.send(.remove(source: source))
+    fileMail?.send(.remove(source: source))
     for inbox in inboxes { inbox.mailbox.send(source) }
   }
 }

@@ -29,6 +29,7 @@ public final class Listeners: Sendable {
     /// Of the threads that run.
     var datagramMail: Mailbox<DatagramOrder>?
     var acceptorMail: Mailbox<AcceptorOrder>?
+    var fileMail: Mailbox<FileOrder>?
   }
 
   private let queue: SlabQueue
@@ -151,10 +152,7 @@ public final class Listeners: Sendable {
   }
 
   private func add(_ files: FileTarget) {
-    state.withLock { state in
-      precondition(!state.started)
-      state.files.append(files)
-    }
+    state.withLock { $0.files.append(files) }
   }
 
   /// Says what the log knows of followed files. Before `start`.
@@ -231,16 +229,20 @@ public final class Listeners: Sendable {
     state.acceptorMail = mailbox
   }
 
-  private func startFiles(_ state: inout State) throws(SystemError) {
+  func startFiles(_ state: inout State) throws(SystemError) {
+    let mailbox = try Mailbox<FileOrder>()
     let follower = Handover(
       try FileFollower(
-        queue: queue, losses: losses, targets: state.files, history: state.history, stop: stopFlag,
-        notice: notice))
+        queue: queue, losses: losses, targets: state.files, history: state.history, mailbox: mailbox,
+        stop: stopFlag, notice: notice))
+    state.files = []
     state.threads.append(
       try Thread(name: "intake-files") { [self] in
         var follower = follower.take()
         follower.run(stopRequested)
+        mailbox.close()
       })
+    state.fileMail = mailbox
   }
 
   /// Tells all threads to stop: nothing new is let in, what the kernel holds already is read (for at most

@@ -12,11 +12,13 @@ public struct Source: Sendable {
     /// A datagram socket in the file system, with these permission bits. All may write to it by default: load
     /// balancers run as their own users.
     case unixDatagram(path: String, mode: UInt32 = 0o666)
-    /// Files that are read as they grow: from their beginning, or, at the very first start, from their end.
+    /// Files that are read as they grow: from their beginning, or, while nothing of them is stored, from where they end
+    /// when they are looked at first.
     case files(FilePattern, startsAtEnd: Bool = false)
   }
 
-  /// Whether what is bound for this source can go on for `other`: the same kind of socket at the same address.
+  /// Whether what is bound for this source can go on for `other`: the same kind of socket at the same address, or the
+  /// same files.
   /// A port that the kernel chooses is the same only for the same source.
   public func sharesSocket(with other: Source) -> Bool {
     switch (endpoint, other.endpoint) {
@@ -27,6 +29,7 @@ public struct Source: Sendable {
       address == otherAddress && (!address.isOfAnyPort || name == other.name)
     case (.unixDatagram(let path, let mode), .unixDatagram(let otherPath, let otherMode)):
       path == otherPath && mode == otherMode
+    case (.files(let pattern, _), .files(let otherPattern, _)): pattern == otherPattern
     default: false
     }
   }
@@ -34,7 +37,9 @@ public struct Source: Sendable {
   /// Whether connections are framed and deciphered in the same way as those of `other`.
   public func hasKind(of other: Source) -> Bool {
     switch (endpoint, other.endpoint) {
-    case (.udp, .udp), (.tcp, .tcp), (.tls, .tls), (.unixDatagram, .unixDatagram): true
+    case (.udp, .udp), (.tcp, .tcp), (.tls, .tls), (.unixDatagram, .unixDatagram),
+      (.files, .files):
+      true
     default: false
     }
   }

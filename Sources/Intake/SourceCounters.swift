@@ -19,6 +19,7 @@ public final class SourceCounters: Sendable {
   let rateLimited = Atomic<UInt64>(0)
   let foreign = Atomic<UInt64>(0)
   let receiveQueue = ReceiveQueueGauge()
+  let unread = Atomic<Int>(0)
 
   public init() {}
 
@@ -56,6 +57,8 @@ public final class SourceCounters: Sendable {
     public var receiveQueueBytes = 0
     public var receiveQueueHighest = 0
     public var receiveQueueLimit = 0
+    /// Bytes of followed files that are there and not read yet.
+    public var unread = 0
 
     public init() {}
   }
@@ -79,6 +82,7 @@ public final class SourceCounters: Sendable {
     reading.receiveQueueBytes = receiveQueue.bytes.load(ordering: .relaxed)
     reading.receiveQueueHighest = receiveQueue.highest.load(ordering: .relaxed)
     reading.receiveQueueLimit = receiveQueue.limit.load(ordering: .relaxed)
+    reading.unread = unread.load(ordering: .relaxed)
     return reading
   }
 }

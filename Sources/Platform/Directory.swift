@@ -109,10 +109,13 @@ public struct Directory: ~Copyable, Sendable {
     }
   }
 
-  /// What the file system knows of `name`; nil when there is none. Symbolic links are not followed.
-  public func status(of name: String) throws(SystemError) -> FileStatus? {
+  /// What the file system knows of `name`; nil when there is none. Symbolic links are followed only when asked.
+  public func status(
+    of name: String, followingLinks: Bool = false
+  ) throws(SystemError) -> FileStatus? {
     var status = stat()
-    if uninterrupted({ unsafe fstatat(descriptor.number, name, &status, AT_SYMLINK_NOFOLLOW) }) == 0 {
+    let flags = followingLinks ? 0 : AT_SYMLINK_NOFOLLOW
+    if uninterrupted({ unsafe fstatat(descriptor.number, name, &status, flags) }) == 0 {
       return FileStatus(status)
     }
     if lastErrno == .noSuchFile { return nil }
@@ -209,9 +212,11 @@ extension Directory {
 }
 
 extension FileDescriptor {
-  /// Opens the existing file at `path` for reading.
-  public init(reading path: String) throws(SystemError) {
-    let number = try checked("open", path) { unsafe open(path, O_RDONLY | O_CLOEXEC) }
+  /// Opens the existing file at `path` for reading. Without `waiting`, a named pipe does not keep it until somebody
+  /// writes there.
+  public init(reading path: String, waiting: Bool = true) throws(SystemError) {
+    let flags = O_RDONLY | O_CLOEXEC | (waiting ? 0 : O_NONBLOCK)
+    let number = try checked("open", path) { unsafe open(path, flags) }
     self.init(owning: number, path: path)
   }
 

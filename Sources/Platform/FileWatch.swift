@@ -21,18 +21,32 @@ public struct FileNotice: Equatable, Sendable {
 }
 
 /// Tells what happens in directories (`inotify(7)`). Where a file system is changed by another host it tells
-/// nothing, so whoever uses it still has to look now and then.
+/// nothing, so whoever uses it still has to look now and then; and where the kernel has no room for it, this tells
+/// nothing at all.
 public struct FileWatch: ~Copyable, Sendable {
-  public let descriptor: FileDescriptor
+  /// The kernel's number is -1 where there is none.
+  private let descriptor: FileDescriptor
+  /// Why nothing can be watched.
+  public let problem: SystemError?
 
-  public init() throws(SystemError) {
-    let number = try checked("make a file watch", "") { linux_inotify() }
+  public init() {
+    let number = linux_inotify()
+    problem = number < 0 ? SystemError(operation: "make", path: "a file watch", errno: lastErrno) : nil
     descriptor = FileDescriptor(owning: number, path: "file watch")
   }
 
   /// Watches a directory. Asking again for the same one gives the same number.
   public func watch(_ directory: String) throws(SystemError) -> Int32 {
-    try checked("watch", directory) { unsafe linux_inotify_watch(descriptor.number, directory) }
+    if let problem { throw problem }
+    return try checked("watch", directory) { unsafe linux_inotify_watch(descriptor.number, directory) }
+  }
+
+  /// Ends a watch.
+  public func unwatch(_ number: Int32) { _ = linux_inotify_unwatch(descriptor.number, number) }
+
+  /// Has `poll` tell when there is something to read.
+  public func add(to poll: borrowing EventPoll, token: UInt64) throws(SystemError) {
+    if problem == nil { try poll.add(descriptor, token: token) }
   }
 
   /// Calls `body` for everything that has happened since the last call.

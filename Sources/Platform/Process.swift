@@ -51,6 +51,19 @@ public enum Process {
     return text.isEmpty ? nil : text
   }
 
+  /// Who this process is, for messages: the name of its user, or the number where that has no name.
+  public static var user: String {
+    let number = geteuid()
+    return unsafe withUnsafeTemporaryAllocation(of: CChar.self, capacity: 4096) { room in
+      guard let base = room.baseAddress else { return "\(number)" }
+      var entry = unsafe passwd()
+      var found: UnsafeMutablePointer<passwd>?
+      let status = unsafe getpwuid_r(number, &entry, base, room.count, &found)
+      guard status == 0, let name = unsafe found?.pointee.pw_name else { return "\(number)" }
+      return unsafe String(cString: name)
+    }
+  }
+
   /// What a service manager says about the sockets that it hands over; nobody reads it twice.
   static func takeListenVariables() -> (process: String?, count: String?, names: String?) {
     let names = ["LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES"]

@@ -1,4 +1,5 @@
 import Bytes
+import CLinux
 import Glibc
 
 /// What a file system holds, in bytes.
@@ -21,6 +22,21 @@ extension Directory {
     let unit = Int64(clamping: status.f_frsize)
     return FileSystemSpace(
       total: Int64(clamping: status.f_blocks) &* unit, free: Int64(clamping: status.f_bavail) &* unit)
+  }
+}
+
+extension Directory {
+  /// What the directory is on when that is a file system which other hosts or programs change without this kernel
+  /// (fstatfs(2)); nil for all others.
+  public func remoteFileSystem() -> String? {
+    switch linux_file_system(descriptor.number) {
+    case 0x6969: "NFS"
+    case 0x517B, 0xFF53_4D42, 0xFE53_4D42: "SMB"
+    case 0x00C3_6400: "Ceph"
+    case 0x0102_1997: "9P"
+    case 0x6573_5546: "FUSE"
+    default: nil
+    }
   }
 }
 

@@ -17,6 +17,7 @@ public struct Errno: RawRepresentable, Hashable, Sendable, CustomStringConvertib
   public static let noSpace = Errno(rawValue: ENOSPC)
   public static let tooBig = Errno(rawValue: EFBIG)
   public static let invalid = Errno(rawValue: EINVAL)
+  public static let notDirectory = Errno(rawValue: ENOTDIR)
   public static let isDirectory = Errno(rawValue: EISDIR)
   public static let notEmpty = Errno(rawValue: ENOTEMPTY)
   public static let unsupported = Errno(rawValue: EOPNOTSUPP)

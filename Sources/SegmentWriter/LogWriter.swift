@@ -92,7 +92,7 @@ public final class LogWriter {
 
   /// How far followed files are stored.
   public private(set) var positions: PositionTable
-  /// The segment that is being written says so.
+  /// The last block of the segment that is being written says so.
   private var carriesPositions = false
 
   private var open: OpenSegment?
@@ -183,10 +183,8 @@ public final class LogWriter {
     blockHeader.encode(to: &header)
     let chain = BlockHeader.chain(previous: open.chain, header: header.view, stored: block.payload.view)
     try open.append(header.view, block.payload.view, chain)
-    if !block.positions.isEmpty {
-      positions.apply(block.positions, time: block.contents.lastTime)
-      carriesPositions = false
-    }
+    carriesPositions = false
+    if !block.positions.isEmpty { positions.apply(block.positions, time: block.contents.lastTime) }
     gauges.open.store(open.offset, ordering: .relaxed)
     gauges.blocks.record(Int64(block.payload.count))
   }
@@ -215,8 +213,8 @@ public final class LogWriter {
   /// Signs and publishes the tree, if it grew since the last time, together with the entry that names the next
   /// one-time key, which is appended here behind what else is to be recorded. What is signed has been read back.
   ///
-  /// With `carryingPositions`, which is for the last of a segment, one more entry is appended, in front of that
-  /// one: how far followed files are stored.
+  /// With `carryingPositions` one more entry is appended, in front of that one: how far followed files are stored.
+  /// That is for the last of a segment, and for an act that may take the segments away which said so.
   public func checkpoint(
     recording texts: [String] = [], carryingPositions: Bool = false
   ) throws(WriteError) {

@@ -34,6 +34,7 @@ int linux_eventfd(void);
 int linux_inotify(void);
 // Watches a directory for whatever happens to its files. Returns the watch's number.
 int linux_inotify_watch(int fd, const char *directory);
+int linux_inotify_unwatch(int fd, int watch);
 // One thing that happened to a file.
 struct linux_file_notice {
   int watch;
@@ -45,6 +46,9 @@ struct linux_file_notice {
 };
 // Fills `notices`, returns how many.
 int linux_inotify_read(int fd, struct linux_file_notice *notices, int capacity);
+
+// The magic number of the file system that an open file is on (fstatfs(2)); 0 when it does not tell.
+uint32_t linux_file_system(int fd);
 
 // epoll(7), level-triggered, readable (and hung up) only.
 int linux_epoll_create(void);

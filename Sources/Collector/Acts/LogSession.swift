@@ -30,9 +30,8 @@ public final class WriterSession: LogSession {
   public var recovery: RecoveryReport { writer.recovery }
 
   @discardableResult public func record(_ texts: [String]) throws(WriteError) -> UInt64 {
-    try writer.append(control: texts)
-    let end = writer.tree.size
-    try writer.checkpoint()
+    let end = writer.tree.size + UInt64(texts.count)
+    try writer.checkpoint(recording: texts, carryingPositions: !writer.positions.isEmpty)
     return end
   }
 
