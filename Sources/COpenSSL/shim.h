@@ -45,6 +45,24 @@ static inline int64_t tls_first_authority_expiry(const SSL_CTX *context) {
     return first;
 }
 
+// Whether the authorities of `context` have signed the certificate that the peer of `session` has shown; without a
+// certificate, whether none is needed. That one has expired since then does not count.
+static inline int tls_trusts_peer(const SSL *session, SSL_CTX *context, int is_required) {
+    if (SSL_get_SSL_CTX(session) == context) return 1;
+    X509 *peer = SSL_get0_peer_certificate(session);
+    if (peer == NULL) return !is_required;
+    X509_STORE_CTX *check = X509_STORE_CTX_new();
+    int is_trusted = 0;
+    if (check != NULL && X509_STORE_CTX_init(check, SSL_CTX_get_cert_store(context), peer,
+                                             SSL_get_peer_cert_chain(session)) == 1) {
+        X509_STORE_CTX_set_default(check, "ssl_client");
+        X509_VERIFY_PARAM_set_flags(X509_STORE_CTX_get0_param(check), X509_V_FLAG_NO_CHECK_TIME);
+        is_trusted = X509_verify_cert(check) == 1;
+    }
+    X509_STORE_CTX_free(check);
+    return is_trusted;
+}
+
 // The subject alternative names of a certificate, to be freed with `tls_free_names`; NULL for none.
 static inline GENERAL_NAMES *tls_names(const X509 *certificate) {
     return X509_get_ext_d2i(certificate, NID_subject_alt_name, NULL, NULL);

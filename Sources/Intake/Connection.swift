@@ -8,7 +8,9 @@ import TLS
 /// ready, then one receiver's.
 final class Connection: @unchecked Sendable {
   let socket: Socket
-  let source: StreamSource
+  private(set) var source: StreamSource
+  /// Who has connected.
+  private let address: SocketAddress?
   /// Who sends, as far as is known: whom the proxy speaks for, once it has said so.
   private(set) var peer: SocketAddress?
   let number: UInt64
@@ -40,7 +42,8 @@ final class Connection: @unchecked Sendable {
     } else {
       tls = HeapArray()
     }
-    peer = socket.peerAddress()
+    address = socket.peerAddress()
+    peer = address
     self.socket = socket
     self.source = source
     self.number = number
@@ -99,15 +102,39 @@ final class Connection: @unchecked Sendable {
     guard isTLS else { return nil }
     let certificate = tls[0].peer
     if let certificate { envelope.add(certificate) }
-    guard let clients = source.clients else { return nil }
+    return authorize(certificate).map { "client refused: \($0)" }
+  }
+
+  /// Why the client that has shown `certificate` may not send, or nil when it may.
+  private func authorize(_ certificate: PeerCertificate?) -> String? {
+    let shown = certificate.map { "\($0.text), \(PeerCertificate.text(fingerprint: $0.fingerprint))" } ?? "none"
+    if let context = source.tls, !tls[0].isTrusted(by: context) {
+      return "no authority in client_ca stands for its certificate (\(shown))"
+    }
+    guard let clients = source.clients else {
+      hosts = nil
+      return nil
+    }
     guard let certificate, let names = clients.hosts(of: certificate) else {
-      let shown = certificate.map {
-        "\($0.text), \(PeerCertificate.text(fingerprint: $0.fingerprint))"
-      }
-      return "client refused: its certificate is not among the source's clients (\(shown ?? "none"))"
+      return "its certificate is not among the source's clients (\(shown))"
     }
     hosts = HostCheck(names)
     return nil
+  }
+
+  /// Goes on under other settings of its source. Returns why these do not let it in, or nil when they do. How it is
+  /// framed stays as it began.
+  func adopt(_ new: StreamSource) -> String? {
+    if new.peers !== source.peers, let limitedPeer {
+      source.peers?.release(limitedPeer)
+      new.peers?.add(limitedPeer)
+    }
+    source = new
+    scanner.limit = new.messageLimit
+    if !new.allows(address) { return "the source does not allow its address any more" }
+    // The client of a handshake that is not complete is not known yet.
+    guard isTLS, tls[0].isEstablished else { return nil }
+    return authorize(tls[0].peer)
   }
 
   /// How long the peer's rate has it wait, nanoseconds.

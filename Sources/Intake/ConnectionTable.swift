@@ -46,14 +46,21 @@ struct ConnectionTable: ~Copyable {
   }
 }
 
+/// What a receiving thread is told while it runs.
+enum ReceiverOrder: Sendable {
+  /// The source with this number is no more: its connections are ended.
+  case end(source: UInt32)
+  /// Its connections go on under other settings, as far as these let them in.
+  case change(StreamSource)
+}
+
 /// Where the accepting thread leaves connections for a receiving thread.
 final class StreamInbox: Sendable {
   /// What the receiving thread waits with.
   let poll: EventPoll
   private let flag: EventFlag
   private let waiting = Mutex<[Connection]>([])
-  /// Sources whose connections are to be ended.
-  let mailbox: Mailbox<UInt32>
+  let mailbox: Mailbox<ReceiverOrder>
   /// The flags' tokens: below all connections'.
   static let token: UInt64 = 1
   static let mailboxToken: UInt64 = 2

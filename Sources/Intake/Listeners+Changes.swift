@@ -27,6 +27,7 @@ extension Listeners {
   private func forget(_ source: UInt32, _ state: inout State) {
     state.addresses.removeAll { $0.source.id == source }
     state.counters[source] = nil
+    state.shared[source] = nil
   }
 
   /// Starts the threads that bound sources need and that do not run yet: all that can fail. Nothing is read.
@@ -71,33 +72,51 @@ extension Listeners {
 
   /// Gives the sockets of `old` to `source`, which shares them: the same source with other settings, or
   /// another
-  /// one. What was read by now is queued as it was, and the connections of another are ended; those of the
-  /// same
-  /// source go on as they began. Returns what counts the messages of `source`.
+  /// one. What was read by now is queued as it was. The connections of another source are ended; those of the same go
+  /// on, framed as they began, but for those that the new settings do not let in. Returns what counts the messages
+  /// of `source`.
   @discardableResult public func hand(_ old: UInt32, to source: Source) -> SourceCounters {
-    let (counters, inboxes) = state.withLock { state in
+    let counters = state.withLock { state in
       let counters = (source.id == old ? state.counters[old] : nil) ?? SourceCounters()
       for place in state.addresses.indices where state.addresses[place].source.id == old {
         state.addresses[place].source = source
       }
       state.counters[old] = nil
       state.counters[source.id] = counters
-      return (counters, state.inboxes)
+      return counters
     }
-    let (datagramMail, acceptorMail, fileMail) = mail
+    let (datagramMail, _, fileMail) = mail
     switch source.endpoint {
     case .udp, .unixDatagram:
       datagramMail?.send(.hand(from: old, to: source, counters))
-    case .tcp:
-      acceptorMail?.send(.hand(from: old, to: StreamSource(source, tls: nil, counters: counters)))
-    case .tls(_, let context):
-      acceptorMail?.send(.hand(from: old, to: StreamSource(source, tls: context, counters: counters)))
+    case .tcp, .tls:
+      hand(old, to: StreamSource(source, tls: source.tls, counters: counters))
     case .files(let pattern, let startsAtEnd):
       fileMail?.send(
         .hand(from: old, to: FileTarget(source, pattern, startsAtEnd: startsAtEnd, counters: counters)))
     }
-    if source.id != old { for inbox in inboxes { inbox.mailbox.send(old) } }
     return counters
+  }
+
+  /// First the thread that accepts, which then leaves nobody for the others that it let in before.
+  private func hand(_ old: UInt32, to new: StreamSource) {
+    let (source, acceptorMail, inboxes) = state.withLock { state in
+      let source = state.shared[old].map { new.counting(with: $0) } ?? new
+      state.shared[old] = nil
+      state.shared[new.id] = source
+      return (source, state.acceptorMail, state.inboxes)
+    }
+    acceptorMail?.send(.hand(from: old, to: source))
+    for inbox in inboxes {
+      inbox.mailbox.send(source.id == old ? .change(source) : .end(source: old))
+    }
+  }
+
+  /// Ends the connections of a TLS source whose certificates are none any more for the authorities that its context
+  /// has read last. Returns when that is done.
+  public func recheck(_ source: UInt32) {
+    guard let shared = state.withLock({ $0.shared[source] }) else { return }
+    hand(source, to: shared)
   }
 
   /// Closes a source: what the kernel holds of it is read and queued, then its sockets are closed, and its
@@ -111,6 +130,6 @@ extension Listeners {
     datagramMail?.send(.remove(source: source))
     acceptorMail?.send(.remove(source: source))
     fileMail?.send(.remove(source: source))
-    for inbox in inboxes { inbox.mailbox.send(source) }
+    for inbox in inboxes { inbox.mailbox.send(.end(source: source)) }
   }
 }

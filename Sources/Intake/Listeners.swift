@@ -22,6 +22,8 @@ public final class Listeners: Sendable {
     var history = FileHistory()
     var addresses: [(source: Source, address: SocketAddress)] = []
     var counters: [UInt32: SourceCounters] = [:]
+    /// What the connections of sources share, by their numbers.
+    var shared: [UInt32: StreamSource] = [:]
     var threads: [Thread] = []
     var inboxes: [StreamInbox] = []
     var acceptor: Thread?
@@ -142,7 +144,10 @@ public final class Listeners: Sendable {
     note(source, socket.localAddress() ?? address)
     let listener = StreamListener(
       socket: StreamListener.Listening(socket), source: StreamSource(source, tls: tls, counters: counters))
-    state.withLock { $0.streams.append(listener) }
+    state.withLock { state in
+      state.streams.append(listener)
+      state.shared[source.id] = listener.source
+    }
   }
 
   private func add(_ socket: consuming DatagramSocket) {
@@ -207,7 +212,7 @@ public final class Listeners: Sendable {
     let mailbox = try Mailbox<AcceptorOrder>()
     for number in state.inboxes.count..<streamThreads {
       let inbox = try StreamInbox()
-      let receiver = Handover(try StreamReceiver(inbox: inbox, queue: queue, losses: losses))
+      let receiver = Handover(try StreamReceiver(inbox: inbox, queue: queue, losses: losses, notice: notice))
       state.threads.append(
         try Thread(name: "intake-stream-\(number)") { [self] in
           var receiver = receiver.take()

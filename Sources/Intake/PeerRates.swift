@@ -124,6 +124,9 @@ final class PeerConnections: Sendable {
     }
   }
 
+  /// Counts a connection of `peer` that was open before there was a limit.
+  func add(_ peer: IPAddress) { counts.withLock { $0[peer, default: 0] += 1 } }
+
   /// A connection that was admitted is gone.
   func release(_ peer: IPAddress) {
     counts.withLock { counts in

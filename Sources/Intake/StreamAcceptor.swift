@@ -142,9 +142,15 @@ struct StreamAcceptor: ~Copyable {
   private mutating func hand(_ old: UInt32, to source: StreamSource) {
     for token in Array(listeners.keys) where listeners[token]?.source.id == old {
       if source.id != old, let listener = listeners[token] { accept(listener) }
-      if let old = listeners[token]?.source { listeners[token]?.source = source.counting(with: old) }
+      listeners[token]?.source = source
     }
     if source.id != old { endHandshakes(of: old) }
+    for token in handshaking.tokens {
+      guard let connection = handshaking[token], connection.source.id == source.id,
+        let reason = connection.adopt(source)
+      else { continue }
+      refuse(connection, token, "connection refused: \(reason)")
+    }
   }
 
   /// Who has connected by now is let in, and then nobody any more.
@@ -216,6 +222,12 @@ struct StreamAcceptor: ~Copyable {
     give(source, peer, text)
   }
 
+  private mutating func refuse(_ connection: Connection, _ token: UInt64, _ text: String) {
+    refuse(connection.source, connection.peer, .refused, text)
+    _ = handshaking.remove(token)
+    connection.end()
+  }
+
   private mutating func give(_ source: StreamSource, _ peer: SocketAddress?, _ text: String) {
     notices.give(IntakeNotice(source: source.name, peer: peer, text: text), now: Clock.monotonic())
   }
@@ -245,10 +257,7 @@ struct StreamAcceptor: ~Copyable {
         }
       }
       if isComplete, let reason = connection.identify() {
-        refuse(connection.source, connection.peer, .refused, reason)
-        _ = handshaking.remove(token)
-        connection.end()
-        return
+        return refuse(connection, token, reason)
       }
       let isFlushed = try connection.flush()
       if isComplete {

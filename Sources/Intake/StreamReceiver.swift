@@ -14,6 +14,7 @@ import TLS
 struct StreamReceiver: ~Copyable {
   private let inbox: StreamInbox
   private let losses: LossLedger
+  private var notices: NoticeLimiter
   private var writer: SlabWriter
   private var connections = ConnectionTable()
   private var tokens = HeapArray<UInt64>(count: 256) { _ in 0 }
@@ -35,9 +36,13 @@ struct StreamReceiver: ~Copyable {
   private var idleInterval: Int64?
   private var nextIdleCheck = Int64.max
 
-  init(inbox: StreamInbox, queue: SlabQueue, losses: LossLedger) throws(SystemError) {
+  init(
+    inbox: StreamInbox, queue: SlabQueue, losses: LossLedger,
+    notice: @escaping @Sendable (IntakeNotice) -> Void = { _ in }
+  ) throws(SystemError) {
     records = try PageRegion(count: Limits.readBytes)
     self.losses = losses
+    notices = NoticeLimiter(notice)
     self.inbox = inbox
     writer = SlabWriter(queue, .streams)
   }
@@ -74,7 +79,12 @@ struct StreamReceiver: ~Copyable {
     }
     if token == StreamInbox.mailboxToken {
       let inbox = inbox
-      inbox.mailbox.serve { end($0) }
+      inbox.mailbox.serve { order in
+        switch order {
+        case .end(let source): end(source)
+        case .change(let source): change(source)
+        }
+      }
       return true
     }
     guard let connection = connections[token] else { return true }
@@ -92,12 +102,16 @@ struct StreamReceiver: ~Copyable {
       remove(token)
       return
     }
-    if let timeout = connection.source.idleTimeout {
-      idleInterval = min(idleInterval ?? .max, max(timeout / 4, Limits.shortestIdleCheck))
-      nextIdleCheck = min(nextIdleCheck, now + (idleInterval ?? 0))
-    }
+    expectSilence(connection.source)
     // The handshake may have read messages already, and then nothing more need come to wake this thread.
     if connection.isTLS, read(connection) == .ended { remove(token) }
+  }
+
+  /// Looks for silent connections as often as the source needs it.
+  private mutating func expectSilence(_ source: StreamSource) {
+    guard let timeout = source.idleTimeout else { return }
+    idleInterval = min(idleInterval ?? .max, max(timeout / 4, Limits.shortestIdleCheck))
+    nextIdleCheck = min(nextIdleCheck, now + (idleInterval ?? 0))
   }
 
   private mutating func remove(_ token: UInt64) {
@@ -364,6 +378,30 @@ struct StreamReceiver: ~Copyable {
     for connection in inbox.take() { add(connection) }
     let deadline = Clock.monotonic() + Limits.drain
     for token in connections.tokens where connections[token]?.source.id == source {
+      if !drain(token, until: deadline) { return }
+    }
+    writer.submit()
+  }
+
+  /// Has the connections of a source go on under other settings. Of those that these do not let in what has arrived
+  /// is read, then they are ended; all that is done when this returns.
+  private mutating func change(_ source: StreamSource) {
+    for connection in inbox.take() { add(connection) }
+    expectSilence(source)
+    let deadline = Clock.monotonic() + Limits.drain
+    for token in connections.tokens {
+      guard let connection = connections[token], connection.source.id == source.id,
+        let reason = connection.adopt(source)
+      else { continue }
+      source.counters.connectionsRefused.add(1)
+      let time = Clock.realtime()
+      losses.note(
+        LossEvent(
+          source: source.id, layer: .refused, count: 1, from: time, to: time, peer: connection.peer,
+          unit: .connections))
+      let notice = IntakeNotice(
+        source: source.name, peer: connection.peer, text: "connection ended: \(reason)")
+      notices.give(notice, now: Clock.monotonic())
       if !drain(token, until: deadline) { return }
     }
     writer.submit()

@@ -55,7 +55,8 @@ public struct FrameScanner: Sendable {
 
   private let framing: Framing
   private let expectsPriority: Bool
-  private let limit: Int
+  /// The longest message, in bytes; another holds from the next piece on.
+  public var limit: Int
   private var state = State.undecided
   /// The frame's earlier pieces have been handed out.
   private var continued = false

@@ -165,6 +165,10 @@ import Synchronization
   /// The protocol's name: "TLSv1.3".
   public var version: String { unsafe String(cString: SSL_get_version(session)) }
 
+  /// Whether the client, with the certificate that it has shown, may stay by what the context's files held when they
+  /// were last read. That its certificate has expired meanwhile does not count.
+  public func isTrusted(by context: TLSServerContext) -> Bool { unsafe context.trustsPeer(of: session) }
+
   /// Who the client is; nil when it has shown no certificate.
   public var peer: PeerCertificate? {
     guard let certificate = unsafe SSL_get1_peer_certificate(session) else { return nil }

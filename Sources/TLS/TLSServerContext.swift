@@ -74,7 +74,7 @@ import Synchronization
   }
 
   /// Reads the files again. Connections that come from now on get what is in them; open ones go on with what
-  /// they have. When it throws, nothing has changed.
+  /// they have, and `TLSServerConnection.isTrusted` tells whether they should. When it throws, nothing has changed.
   public func reload() throws(TLSError) {
     let new = try Self.load(files, clientCertificate, minimumVersion)
     loaded.withLock { $0 = new }
@@ -92,6 +92,14 @@ import Synchronization
   func makeSession() -> OpaquePointer? {
     let now = loaded.withLock { $0 }
     return unsafe SSL_new(now.context)
+  }
+
+  func trustsPeer(of session: OpaquePointer) -> Bool {
+    if clientCertificate == .none { return true }
+    let now = loaded.withLock { $0 }
+    ERR_clear_error()
+    defer { ERR_clear_error() }
+    return unsafe tls_trusts_peer(session, now.context, clientCertificate == .required ? 1 : 0) == 1
   }
 
   private static func load(

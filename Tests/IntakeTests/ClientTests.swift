@@ -9,7 +9,7 @@ import Testing
 @testable import Intake
 
 /// One TLS connection of a test.
-private final class Client {
+final class TLSClient {
   private var connection: TLSClientConnection
   private let socket: Socket
   private var buffer = ByteBuffer()
@@ -97,7 +97,7 @@ final class Held {
     let intakes = try Intakes()
     let (counters, port) = try start(
       intakes, [.init(.name("EDGE-1.example.com"))], certificates.context(.required))
-    let client = try Client(certificates, port)
+    let client = try TLSClient(certificates, port)
     try client.send(Self.lines.map { $0 + "\n" }.joined())
     let messages = intakes.wait(for: Self.lines.count)
     #expect(messages.map(\.text) == Self.lines)
@@ -113,7 +113,7 @@ final class Held {
       intakes,
       [.init(.fingerprint(own), hosts: ["edge-2", "*.example.org"]), .init(.name("none.example"))],
       certificates.context(.required))
-    let client = try Client(certificates, port)
+    let client = try TLSClient(certificates, port)
     try client.send(Self.lines.map { $0 + "\n" }.joined())
     let flags = intakes.wait(for: Self.lines.count).map { $0.flags.foreign }
     #expect(
@@ -125,7 +125,7 @@ final class Held {
     let intakes = try Intakes()
     let (_, port) = try start(
       intakes, [.init(.name("192.0.2.7"))], certificates.context(.required))
-    let client = try Client(certificates, port)
+    let client = try TLSClient(certificates, port)
     // The second piece looks like a message of the right host.
     let head = "<134>1 2026-11-23T10:00:00Z edge-2 app - - - "
     let tail = "<134>1 2026-11-23T10:00:00Z edge-1 app - - - x"
@@ -141,7 +141,7 @@ final class Held {
     let (counters, port) = try start(
       intakes, [.init(.name("edge-2.example.com")), .init(.fingerprint(Array(repeating: 1, count: 32)))],
       certificates.context(.required))
-    let client = try? Client(certificates, port)
+    let client = try? TLSClient(certificates, port)
     try? client?.send("<1>secret\n")
     waitUntil("a refusal") { counters.reading.connectionsRefused == 1 }
     waitUntil("the connection to be gone") { counters.reading.connectionsOpen == 0 }
@@ -158,7 +158,7 @@ final class Held {
     let intakes = try Intakes()
     let context = try certificates.context(.required)
     let (counters, port) = try start(intakes, nil, context)
-    let old = try Client(certificates, port)
+    let old = try TLSClient(certificates, port)
     try old.send("<1>before\n")
     let before = context.certificate
     // A key that is not the certificate's, half a certificate, and no authorities: nothing changes.
@@ -178,7 +178,7 @@ final class Held {
         == 0)
     try context.reload()
     #expect(try context.certificate.fingerprint == certificates.fingerprint("other.crt"))
-    #expect(throws: (any Error).self) { try Client(certificates, port, authority: "ca.old") }
+    #expect(throws: (any Error).self) { try TLSClient(certificates, port, authority: "ca.old") }
     let status = shell(
       "cd \(certificates.path); echo '<1>after' | openssl s_client -connect 127.0.0.1:\(port) -CAfile other.crt "
         + "-verify_return_error -cert other.crt -key other.key -quiet -no_ign_eof > /dev/null 2>&1")
@@ -199,7 +199,7 @@ final class Held {
       silent.append(try Held(Socket(.stream, connectedTo: .ip(loopback, port: port))))
     }
     waitUntil("all to be there") { counters.reading.connectionsOpen == Limits.handshakes }
-    let client = try Client(certificates, port)
+    let client = try TLSClient(certificates, port)
     try client.send("<1>meant\n")
     #expect(intakes.wait(for: 1).map(\.text) == ["<1>meant"])
     #expect(counters.reading.tlsFailures == 1 && counters.reading.connectionsOpen == Limits.handshakes)
