@@ -25,6 +25,13 @@ static const int tls_retry_flags = BIO_FLAGS_RWS | BIO_FLAGS_SHOULD_RETRY;
 // Subjects as RFC 2253 writes them, but with UTF-8 as it is.
 static const unsigned long tls_name_flags = XN_FLAG_RFC2253 & ~ASN1_STRFLGS_ESC_MSB;
 
+// When a certificate begins to be valid, seconds since 1970 UTC; the smallest number if that cannot be read.
+static inline int64_t tls_begin(const X509 *certificate) {
+    struct tm begin;
+    if (ASN1_TIME_to_tm(X509_get0_notBefore(certificate), &begin) != 1) return INT64_MIN;
+    return (int64_t)timegm(&begin);
+}
+
 // When a certificate expires, seconds since 1970 UTC; the largest number if that cannot be read.
 static inline int64_t tls_expiry(const X509 *certificate) {
     struct tm end;

@@ -108,9 +108,12 @@ public final class Listeners: Sendable {
       // The kernel reports twice what was asked for.
       if index == 0 && buffer < source.receiveBuffer {
         let text =
-          "receive buffer of \(buffer) bytes instead of \(source.receiveBuffer): "
-          + (socket.isInherited ? "set ReceiveBuffer= in its socket unit" : "raise net.core.rmem_max")
-          + ", or give the daemon CAP_NET_ADMIN, or bursts will be lost"
+          "receive buffer of \(buffer) bytes instead of \(source.receiveBuffer), and bursts will be lost: "
+          + (socket.isInherited
+            ? "set ReceiveBuffer=\(source.receiveBuffer) in its socket unit"
+            : "sysctl -w net.core.rmem_max=\(source.receiveBuffer), and the same in /etc/sysctl.d/60-stele.conf, "
+              + "which outlasts a reboot")
+          + "; or give the daemon CAP_NET_ADMIN"
         notice(IntakeNotice(source: source.name, peer: nil, text: text))
       }
       try socket.enableReceiveTimesAndDropCounts()

@@ -114,16 +114,23 @@ public struct ListenError: Error, Equatable, Sendable, CustomStringConvertible {
   public var description: String {
     let text = "source \(source): cannot listen on \(url): \(cause.errno)"
     return switch cause.errno {
-    case .addressInUse: text + "; another process, or another source, has it" + Self.inherited
+    case .addressInUse: text + "; another process, or another source, has it" + holder + Self.inherited
     case .accessDenied, .notPermitted:
       url.hasPrefix("unix:")
         ? text + "; this user may not write to the directory"
-        : text + "; ports below 1024 need CAP_NET_BIND_SERVICE"
+        : text + "; ports below 1024 need CAP_NET_BIND_SERVICE: take a larger one, or let systemd open it "
+          + "(ListenDatagram= or ListenStream= in stele.socket)"
     case .addressNotAvailable: text + "; this host does not have that address"
-    case .noSuchFile: text + "; the directory does not exist"
+    case .noSuchFile: text + "; the directory does not exist: make it, for the user that runs this"
     case .exists: text + "; a file that is not a socket is there"
     default: text + " (\(cause.operation))"
     }
+  }
+
+  /// How to find out who has the port.
+  private var holder: String {
+    guard let port = url.lastIndex(of: ":"), !url.hasPrefix("unix:") else { return "" }
+    return " (ss -lnp\(url.hasPrefix("udp:") ? "u" : "t") 'sport = \(url[port...])' tells which)"
   }
 
   /// The service manager has opened a socket, and the source spells its address otherwise.

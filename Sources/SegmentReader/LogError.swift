@@ -76,7 +76,3 @@ func crypto<R: ~Copyable>(_ body: () throws(CryptoError) -> R) throws(LogError) 
 func decoding<R: ~Copyable>(_ file: String, _ body: () throws(DecodeError) -> R) throws(LogError) -> R {
   do throws(DecodeError) { return try body() } catch { throw .damaged(file: file, error) }
 }
-
-extension Errno {
-  static let notDirectory = Errno(rawValue: ENOTDIR)
-}

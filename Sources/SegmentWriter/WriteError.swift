@@ -14,6 +14,8 @@ public enum WriteError: Error, Sendable {
   case keyExists(path: String)
   /// There is no log in the directory.
   case missing(path: String)
+  /// The log's private key is not where it should be.
+  case noKey(path: String)
   /// Another process writes to the log.
   case locked(path: String)
   /// The private key does not belong to the log.
@@ -56,6 +58,9 @@ extension WriteError: CustomStringConvertible {
     case .keyExists(let path):
       "\(path): there is a private key already; move it away if nothing needs it, or name another file"
     case .missing(let path): "\(path): no log here; make one with: stele init \(path) --origin NAME"
+    case .noKey(let path):
+      "\(path): the log's private key is not here. Bring it back, or say where it is: --key-file FILE, 'key' under "
+        + "'log' in the configuration, or systemd's credential stele.key"
     case .locked(let path): "\(path): another process is writing to this log; stop it first"
     case .wrongKey(let path, let expected, let found):
       "\(path): the private key is that of \(found), but the log's verifier key is \(expected)"

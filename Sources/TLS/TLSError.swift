@@ -16,7 +16,21 @@ public struct TLSError: Error, Equatable, Sendable, CustomStringConvertible {
   }
 
   public var description: String {
-    path.isEmpty ? "cannot \(operation): \(reason)" : "cannot \(operation) \(path): \(reason)"
+    path.isEmpty ? "cannot \(operation): \(reason)" : "cannot \(operation) \(path): \(reason)\(remedy)"
+  }
+
+  /// What to do about a file that OpenSSL could not use.
+  private var remedy: String {
+    switch reason {
+    case "no start line", "no certificate or crl found":
+      "; it holds no certificate in PEM form (DER: openssl x509 -inform der -in \(path) -out PEMFILE)"
+    case "unsupported": "; it holds no private key in PEM form"
+    case "key values mismatch", "key type mismatch": "; it is not the key of this certificate"
+    case "interrupted or cancelled", "bad password read":
+      "; it is encrypted, and a daemon has nobody to ask for the passphrase: openssl pkey -in \(path) -out PLAINFILE, "
+        + "or give it as a systemd credential"
+    default: ""
+    }
   }
 
   /// With the reason of the first error in the calling thread's queue, which is emptied.

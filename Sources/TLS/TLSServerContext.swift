@@ -26,13 +26,17 @@ import Synchronization
   public struct Certificate: Equatable, Sendable {
     /// SHA-256 of the server certificate's DER form.
     public var fingerprint: [UInt8]
-    /// When it expires, seconds since 1970 UTC.
+    /// From when until when it is valid, seconds since 1970 UTC.
+    public var notBefore: Int64
     public var notAfter: Int64
     /// When the first of the client authorities expires; nil when there are none.
     public var authoritiesNotAfter: Int64?
 
-    public init(fingerprint: [UInt8], notAfter: Int64, authoritiesNotAfter: Int64?) {
+    public init(
+      fingerprint: [UInt8], notBefore: Int64 = .min, notAfter: Int64, authoritiesNotAfter: Int64?
+    ) {
       self.fingerprint = fingerprint
+      self.notBefore = notBefore
       self.notAfter = notAfter
       self.authoritiesNotAfter = authoritiesNotAfter
     }
@@ -113,7 +117,7 @@ import Synchronization
       guard let own = unsafe SSL_CTX_get0_certificate(context) else { throw .last("read the certificate") }
       let authorities = unsafe tls_first_authority_expiry(context)
       let certificate = unsafe Certificate(
-        fingerprint: PeerCertificate.fingerprint(of: own), notAfter: tls_expiry(own),
+        fingerprint: PeerCertificate.fingerprint(of: own), notBefore: tls_begin(own), notAfter: tls_expiry(own),
         authoritiesNotAfter: authorities == .max ? nil : authorities)
       return unsafe Loaded(owning: context, certificate)
     } catch {

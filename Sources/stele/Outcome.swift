@@ -65,7 +65,7 @@ enum Outcome: Int32, Sendable {
   private init(_ error: WriteError) {
     switch error {
     case .system(let error): self.init(error)
-    case .missing: self = .missing
+    case .missing, .noKey: self = .missing
     case .note, .damaged: self = .damage
     case .readBack, .removed: self = .inputOutput
     case .crypto, .exists, .keyExists, .locked, .wrongKey, .superseded, .rotation, .wrongKeyStore,

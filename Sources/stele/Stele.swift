@@ -53,7 +53,8 @@ struct Stele: AsyncParsableCommand {
     if exitCode(for: error) != .failure { exit(withError: error) }
     // The description of a format's error points at a place in the format below its first line.
     StandardError.write(
-      error is FormatError ? "stele: the format cannot be used:\n\(error)\n" : "stele: \(error)\n")
+      error is FormatError
+        ? "stele: the format cannot be used:\n\(error)\n" : "stele: \(error)\(Remedy.text(for: error))\n")
     Platform.Process.exit(Outcome(error).rawValue)
   }
 }

@@ -208,6 +208,12 @@ import Testing
     #expect(due(3 * 3600).first?.hasPrefix("the certificate expires in 3 h 00 min") == true)
     #expect(due(0).first?.hasPrefix("the certificate has expired") == true)
     #expect(due(-day).isEmpty)
+    func early() -> [String] {
+      warnings.due(
+        .init(fingerprint: [], notBefore: 10 * day, notAfter: .max, authoritiesNotAfter: nil), now: 9 * day)
+    }
+    #expect(early().first?.hasPrefix("the certificate is not valid before 1970-01-11T00:00:00Z") == true)
+    #expect(early().isEmpty)
     // A new certificate begins anew, and authorities are told apart.
     #expect(
       warnings.due(.init(fingerprint: [], notAfter: 5 * day, authoritiesNotAfter: nil), now: 0).count == 1)

@@ -101,16 +101,25 @@ private struct WatchedCertificate {
   }
 }
 
-/// Says once for each step that a certificate's end is near: 30 days, 7 days, 1 day, over.
+/// Says once for each step that a certificate's end is near, 30 days, 7 days, 1 day, over; and that one is not valid yet.
 struct ExpiryWarnings {
   private static let steps: [Int64] = [30, 7, 1, 0]
   /// How many steps have been taken, and towards which end.
   private var own = (steps: 0, end: Int64(0))
   private var authority = (steps: 0, end: Int64(0))
+  /// Begin of the certificate that was said to be not valid yet.
+  private var early = Int64.min
 
   /// What is to be said at `now`, seconds since 1970.
   mutating func due(_ certificate: TLSServerContext.Certificate, now: Int64) -> [String] {
     var texts: [String] = []
+    if certificate.notBefore > now, certificate.notBefore != early {
+      early = certificate.notBefore
+      let begin = Timestamp.text(min(early, Int64.max / 1_000_000_000) * 1_000_000_000, digits: 0)
+      texts.append(
+        "the certificate is not valid before \(begin), and clients will refuse to send: replace it, or set this "
+          + "host's clock right")
+    }
     if let text = Self.step(&own, certificate.notAfter, now) {
       texts.append("the certificate \(text): replace it, or clients will refuse to send")
     }

@@ -49,7 +49,7 @@ struct KeysShow: ParsableCommand {
 }
 
 /// A file with private keys: whether it is there, and who may read it.
-private struct PrivateFile {
+struct PrivateFile {
   let role: String
   let path: String
   /// Permission bits; nil when it is not there.
@@ -73,6 +73,12 @@ private struct PrivateFile {
   private static func octal(_ mode: UInt32) -> String {
     let digits = String(mode, radix: 8)
     return String(repeating: "0", count: max(0, 4 - digits.count)) + digits
+  }
+
+  /// What to do when others may read it.
+  var warning: String? {
+    guard let mode, !isGood else { return nil }
+    return "\(path): others may read the log's private key (mode \(Self.octal(mode))): chmod 0400 \(path)"
   }
 
   var text: String {

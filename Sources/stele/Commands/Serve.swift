@@ -65,6 +65,7 @@ struct Serve: AsyncParsableCommand {
           failed.yield()
         })
     }
+    if let warning = PrivateFile("key", plan.keyPath).warning { logger.warning("\(warning)") }
     let clock = ClockSynchronization(plan.isClockSynchronized, logger) { daemon.record($0) }
     let companions = try Companions(settings, daemon, directory: plan.directory, logger: logger)
     var service = DaemonService(daemon: daemon, failures: failures, logger: logger, companions: companions)
