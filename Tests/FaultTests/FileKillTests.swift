@@ -200,6 +200,41 @@ import Testing
     #expect(carried.text.split(separator: "\n").count { $0.hasPrefix(#"{"type":"positions""#) } >= 6)
   }
 
+  /// Retention may take away the only segment that says how far the file is stored: what removes it says so again.
+  @Test(.timeLimit(.minutes(1)), arguments: [true, false])
+  func aFileIsNotReadAgainWhenItsSegmentIsRemoved(besideDaemon: Bool) throws {
+    func prune() throws {
+      let pruned = try Program.run(Program.stele, ["prune", log, "--keep", "1B"])
+      #expect(pruned.status == 0, "\(pruned.errors)")
+    }
+    func follow(_ lines: [String], end: Int32) throws {
+      let before = try stored()
+      let new = Array(lines.joined().utf8)
+      let program = try daemon(arguments)
+      let file = unsafe open(followed, O_WRONLY | O_APPEND | O_CREAT, 0o644)
+      _ = unsafe new.withUnsafeBytes { unsafe Glibc.write(file, $0.baseAddress, $0.count) }
+      close(file)
+      let isStored = program.wait(30) { _ in (try? stored()) == before + new }
+      #expect(isStored, "\(program.errors)")
+      if end == SIGKILL, besideDaemon { try prune() }
+      program.signal(end)
+      program.wait()
+    }
+    func line(_ number: Int) -> String {
+      "203.0.113.9 - - [23/Nov/2026:08:00:00 +0000] \"GET /n/\(number) HTTP/1.1\" 200 5 \"-\" \"-\"\n"
+    }
+    try follow((0..<10).map(line), end: SIGTERM)
+    if !besideDaemon { try prune() }
+    // Nothing is read of the file, so that no line says how far it is stored.
+    try follow([], end: SIGKILL)
+    #expect(try stored().isEmpty)
+    try follow((10..<20).map(line), end: SIGTERM)
+    let text = String(decoding: try stored(), as: UTF8.self)
+    #expect(text == (10..<20).map(line).joined())
+    let verified = try Program.run(Program.stele, ["verify", log])
+    #expect(verified.status == 0, "\(verified.text)\(verified.errors)")
+  }
+
   /// A file that is copied and cut: where nothing is written and everything is stored before it is cut, nothing is
   /// lost.
   @Test(.timeLimit(.minutes(3)))

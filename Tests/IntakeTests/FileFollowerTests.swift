@@ -9,7 +9,7 @@ import Syslog
 import Testing
 
 /// A directory with files that somebody writes.
-private final class Logs {
+final class Logs {
   let path = temporaryPath("logs")
   let records = Records()
 
@@ -36,7 +36,7 @@ private final class Logs {
 }
 
 extension FileDescriptor {
-  fileprivate func write(_ bytes: [UInt8]) throws {
+  func write(_ bytes: [UInt8]) throws {
     try bytes.withView { (view) throws(SystemError) in try write(view) }
   }
 }

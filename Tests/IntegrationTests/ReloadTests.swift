@@ -8,7 +8,7 @@ import Testing
 /// meanwhile is stored as if nothing had happened.
 @Suite(.serialized) struct ReloadTests {
   /// A daemon on a file that the test writes.
-  private struct Run {
+  struct Run {
     let scratch: Scratch
     let log: SteleLog
     let daemon: Daemon

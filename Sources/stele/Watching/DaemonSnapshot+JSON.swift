@@ -66,9 +66,11 @@ extension DaemonStatus.Input {
       "cut": .number(counters.cutFrames), "overlong": .number(counters.overlong),
       "accepted": .number(counters.connectionsAccepted), "refused": .number(counters.connectionsRefused),
       "tls_failures": .number(counters.tlsFailures), "foreign": .number(counters.foreign),
+      "not_allowed": .number(counters.refused), "bad_proxy_headers": .number(counters.badProxyHeaders),
       "format_given": .text(givenFormat),
     ]
-    return object.adding("certificate_not_after", certificateNotAfter.map { .number($0) })
+    return object.adding("unread_bytes", isOfFiles ? .number(counters.unread) : nil)
+      .adding("certificate_not_after", certificateNotAfter.map { .number($0) })
       .adding("format", format?.json)
   }
 }

@@ -78,6 +78,19 @@ extension DaemonSnapshot {
         "stele_foreign_messages_total", .counter,
         "Messages that name a host for which their client's certificate may not speak."
       ) { $0.counters.foreign },
+      ofSources(
+        "stele_not_allowed_total", .counter,
+        "Datagrams, and connections, of senders that their source does not allow."
+      ) { $0.counters.refused },
+      ofSources(
+        "stele_bad_proxy_headers_total", .counter,
+        "Connections closed because they did not begin with a PROXY protocol header."
+      ) { $0.counters.badProxyHeaders },
+      MetricFamily(
+        "stele_file_unread_bytes", .gauge, "Bytes of followed files that are there and not read yet.",
+        status.inputs.filter(\.isOfFiles).map {
+          .init(labels: [("source", $0.name)], value: .number($0.counters.unread))
+        }),
       MetricFamily(
         "stele_certificate_not_after_seconds", .gauge, "When a source's certificate expires, since 1970 UTC.",
         status.inputs.compactMap { input in
@@ -252,6 +265,9 @@ extension DaemonSnapshot {
 }
 
 extension DaemonStatus.Input {
+  /// It follows files.
+  var isOfFiles: Bool { url.hasPrefix("file:") }
+
   /// The format that lines are read in now.
   var currentFormat: String { format.map { $0.choice?.format ?? "auto" } ?? givenFormat }
 }

@@ -59,9 +59,10 @@ struct TopFrame {
   private func sources(_ status: JSONValue) -> [String] {
     guard case .object(let members)? = status["sources"] else { return [] }
     let width = max(12, min(30, members.map(\.name.count).max() ?? 0))
-    var lines = [
-      Self.row("SOURCE", width, ["RATE", "RECEIVED", "STORED", "LOST", "UNPARSED", "CONN"]) + "  FORMAT"
-    ]
+    // Of followed files.
+    let hasUnread = members.contains { $0.value["unread_bytes"] != nil }
+    let titles = ["RATE", "RECEIVED", "STORED", "LOST", "UNPARSED", "CONN"] + (hasUnread ? ["UNREAD"] : [])
+    var lines = [Self.row("SOURCE", width, titles) + "  FORMAT"]
     for member in members {
       let source = member.value
       let received = source["received"]?.integer(Int.self) ?? 0
@@ -75,7 +76,7 @@ struct TopFrame {
             rate(["sources", member.name, "received"]), Self.number(source["received"]),
             Self.number(source["stored"]), Self.number(source["lost"]), share,
             Self.number(source["connections"]),
-          ]) + "  " + Self.format(source))
+          ] + (hasUnread ? [Self.bytes(source["unread_bytes"])] : [])) + "  " + Self.format(source))
     }
     return lines
   }
