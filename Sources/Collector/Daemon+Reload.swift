@@ -55,6 +55,15 @@ extension Daemon {
     }
   }
 
+  /// Ends the connections of a TLS source whose certificates the authorities that it has read last do not stand for.
+  /// Blocks, as `reload` does.
+  public func recheckClients(of name: String) {
+    reloading.withLock {
+      guard let source = sources.withLock({ $0.all.first { $0.input.source.name == name } }) else { return }
+      listeners.recheck(source.input.source.id)
+    }
+  }
+
   /// How long a start may take before a reload is given up, nanoseconds.
   private static let startTime: Int64 = 30_000_000_000
 

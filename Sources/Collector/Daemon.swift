@@ -139,6 +139,8 @@ public final class Daemon: Sendable {
   let note: @Sendable (String) -> Void
   /// What the control channel answers when it is asked for the status.
   public let report = DaemonReport()
+  /// What it answers when it is asked to reload.
+  public let reloader = DaemonReport(["error": "this daemon has no files that it takes over"])
 
   /// - Parameters:
   ///   - notice: gets what is worth a line in the daemon's log, on any thread.
@@ -215,7 +217,9 @@ public final class Daemon: Sendable {
   private func startActs() throws(SystemError) {
     let session = PipelineSession(pipeline)
     do throws(SystemError) {
-      let server = try ControlServer(plan.directory, session, acts) { [report] in report.value }
+      let server = try ControlServer(
+        plan.directory, session, acts, status: { [report] in report.value },
+        reload: { [reloader] in reloader.value })
       control.withLock { $0 = server }
     } catch { note("commands cannot reach this daemon: \(error)") }
     try keep(plan.retention)

@@ -28,10 +28,16 @@ public struct WritingStatus: Sendable {
 
 /// What a daemon tells of itself to those who ask; whoever runs it says how.
 public final class DaemonReport: Sendable {
-  private let make = Mutex<@Sendable () -> JSONValue>({ .null })
+  private let make: Mutex<@Sendable () -> JSONValue>
+
+  /// `first` is the answer until another is set.
+  init(_ first: JSONValue = .null) { make = Mutex({ first }) }
 
   /// From now on, `make` is called for each who asks, on any thread.
   public func set(_ make: @escaping @Sendable () -> JSONValue) { self.make.withLock { $0 = make } }
 
-  var value: JSONValue { make.withLock { $0 }() }
+  var value: JSONValue {
+    let make = make.withLock { $0 }
+    return make()
+  }
 }

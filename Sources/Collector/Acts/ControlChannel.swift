@@ -13,12 +13,14 @@ import Synchronization
 ///     {"do":"finish"}                         {"done":true}             the open segment is sealed
 ///     {"do":"rotate","key":FILE,"reason":…}   {"done":true,"rotation":TEXT,"replaced":…}   else a key is made
 ///     {"do":"status"}                         {"done":true,"status":{…}}  at once
+///     {"do":"reload"}                         {"done":true,"files":[…]}   at once: what became of each file
 ///     anything                                {"error":"…"}
 ///
-/// One client at a time has its turn, from its first request other than for the status to the connection's end,
+/// One client at a time has its turn, from its first request other than these two to the connection's end,
 /// so that one act is whole before another begins.
-enum ControlChannel {
-  static func path(_ directory: String) -> String {
+public enum ControlChannel {
+  /// Where the daemon of a log listens.
+  public static func path(_ directory: String) -> String {
     var path = directory
     while path.utf8.count > 1, path.hasSuffix("/") { path.removeLast() }
     return path + ".control"
@@ -100,6 +102,9 @@ public final class ChannelSession: LogSession {
   /// What the daemon says of itself, as `serve --status-json` prints it.
   public func status() throws(WriteError) -> JSONValue { try ask(["do": "status"])["status"] ?? .null }
 
+  /// Has the daemon take over what has changed in its files, and returns what became of each.
+  public func reload() throws(WriteError) -> [JSONValue] { try ask(["do": "reload"])["files"]?.items ?? [] }
+
   @discardableResult private func ask(_ request: JSONValue) throws(WriteError) -> JSONValue {
     let line: [UInt8]?
     do throws(SystemError) {
@@ -141,6 +146,7 @@ final class ControlServer: Sendable {
   private let path: String
   private let acts: ActLock
   private let status: @Sendable () -> JSONValue
+  private let reload: @Sendable () -> JSONValue
   private let isStopping = Atomic(false)
   private let thread = Mutex<Thread?>(nil)
   private let clients = Mutex(0)
@@ -152,10 +158,11 @@ final class ControlServer: Sendable {
   /// that a killed daemon left.
   init(
     _ directory: String, _ session: PipelineSession, _ acts: ActLock,
-    status: @escaping @Sendable () -> JSONValue
+    status: @escaping @Sendable () -> JSONValue, reload: @escaping @Sendable () -> JSONValue
   ) throws(SystemError) {
     self.session = session
     self.status = status
+    self.reload = reload
     self.acts = acts
     path = ControlChannel.path(directory)
     let cut = path.lastIndex(of: "/")
@@ -225,9 +232,10 @@ final class ControlServer: Sendable {
     // Who breaks the connection is not there to hear of it.
     while goesOn, let line = (try? stream.line(while: { goesOn })) ?? nil {
       var answer: JSONValue
-      if let request = line.withView({ try? JSONValue(parsing: $0) }), request["do"]?.string == "status" {
-        answer = ["done": .flag(true), "status": status()]
-      } else {
+      switch line.withView({ try? JSONValue(parsing: $0) })?["do"]?.string {
+      case "status": answer = ["done": .flag(true), "status": status()]
+      case "reload": answer = reload()
+      default:
         if !hasTurn {
           acts.lock.lock()
           hasTurn = true

@@ -45,7 +45,9 @@ final class Companions: Sendable {
   var scrub: ScrubTally? { state.withLock { $0.crew?.scrub } }
 
   /// Who is to work under these settings; those whose settings are what they were go on.
-  func crew(_ settings: Settings) throws -> Crew {
+  func crew(_ settings: Settings) throws -> Crew { try crew(settings, readsPolicy: false) }
+
+  private func crew(_ settings: Settings, readsPolicy: Bool) throws -> Crew {
     let old = state.withLock { $0.crew }
     var crew = Crew(settings: settings)
     if let old, old.settings.timestamps == settings.timestamps {
@@ -68,7 +70,7 @@ final class Companions: Sendable {
       crew.scrub = scrubbing.tally
       crew.threads[.scrub] = scrubbing.thread
     }
-    if let old, old.settings.witnesses == settings.witnesses {
+    if let old, old.settings.witnesses == settings.witnesses, !readsPolicy {
       crew.witnesses = old.witnesses
       crew.threads[.witnesses] = old.threads[.witnesses]
     } else if let witnesses = settings.witnesses {
@@ -116,6 +118,15 @@ final class Companions: Sendable {
       old[name]?.stop()
       try crew.threads[name]?.start()
     }
+  }
+
+  /// The file that names the witnesses; nil when there are none.
+  var policy: String? { state.withLock { $0.crew?.settings.witnesses?.policy } }
+
+  /// Has the witnesses be those that the policy's file names now. When it throws, they are who they were. Blocks.
+  func rereadPolicy() throws {
+    guard let settings = state.withLock({ $0.crew?.settings }) else { return }
+    try replace(by: try crew(settings, readsPolicy: true))
   }
 
   func stop() {

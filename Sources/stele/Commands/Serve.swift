@@ -22,7 +22,8 @@ struct Serve: AsyncParsableCommand {
       A configuration file that has changed is taken over within two seconds, or at once on SIGHUP: as a whole, \
       or not at all. Sources that stay lose nothing, and the log tells what has changed, or why nothing has. \
       Only what concerns the log itself ('log', 'encryption'), 'http', and how many sockets a source has need a \
-      restart. Limits and clients of a source hold for connections that come from then on.
+      restart. Connections stay open, but for those that the source's clients, authorities or allowed addresses do \
+      not let in any more. Limits hold for open connections as well; how one is framed stays as it began.
 
       EXAMPLES
         stele serve --config /etc/stele/stele.yaml
@@ -79,10 +80,13 @@ struct Serve: AsyncParsableCommand {
         logger.warning("source \(input.source.name): \(problem)")
       }
     }
-    services.append(
-      FileWatch(files: watched(settings, plan, daemon, companions, logger)) { daemon.hurry() })
-    services.append(CertificateWatch(daemon: daemon, logger: logger))
-    let view = DaemonWatch(daemon, directory: plan.directory, companions: companions)
+    let reloads = quick.log == nil ? ReloadState() : nil
+    let files = FileWatch(files: watched(settings, plan, daemon, companions, reloads, logger)) {
+      daemon.hurry()
+    }
+    daemon.reloader.set { files.reload().answer }
+    services.append(files)
+    let view = DaemonWatch(daemon, directory: plan.directory, companions: companions, reloads: reloads)
     daemon.report.set { view.snapshot.json }
     let http = try await StatusServer.start(settings.http, view)
     if let http { logger.info("answering on \(http.address)/metrics") }
@@ -103,13 +107,15 @@ struct Serve: AsyncParsableCommand {
 
   /// The configuration first: the formats are of the sources that it names.
   private func watched(
-    _ settings: Settings, _ plan: DaemonPlan, _ daemon: Daemon, _ companions: Companions, _ logger: Logger
+    _ settings: Settings, _ plan: DaemonPlan, _ daemon: Daemon, _ companions: Companions,
+    _ reloads: ReloadState?, _ logger: Logger
   ) -> [any WatchedFiles] {
     let formats = WatchedFormats(daemon: daemon, plan: plan, logger: logger)
-    if quick.log != nil { return [formats] }
+    let certificates = WatchedCertificates(daemon, logger)
+    guard let reloads else { return [certificates, formats] }
     let configuration = WatchedConfiguration(
-      config ?? Self.defaultConfiguration, settings, daemon, formats, companions, logger)
-    return [configuration, formats]
+      config ?? Self.defaultConfiguration, settings, daemon, formats, companions, reloads, logger)
+    return [configuration, certificates, formats, WatchedPolicy(companions, logger)]
   }
 
   private func settings() throws -> Settings {

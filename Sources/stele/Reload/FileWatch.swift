@@ -1,55 +1,123 @@
-import Collector
 import Logging
 import Platform
 import ServiceLifecycle
+import Synchronization
 import UnixSignals
 
 /// Files whose changes the daemon takes over while it runs.
 protocol WatchedFiles: Sendable {
-  /// Whether `take` has something to do. Looks at the files; does not read them.
+  /// Whether `take` has something to do. Looks at the files, every second; does not read them.
   func isDue(isForced: Bool) -> Bool
-  /// Takes over what has changed. Blocks.
-  func take(isForced: Bool)
+  /// Takes over what has changed, and says what became of it. Blocks.
+  func take(isForced: Bool) -> [ReloadVerdict]
 }
 
 /// Looks at files every second, so that it makes no difference how an editor writes them; what has changed is
-/// taken over once it has stayed the same for a second, or at once on SIGHUP.
-struct FileWatch: Service {
+/// taken over once it has stayed the same for a second, or at once on SIGHUP and when `stele config reload` asks.
+final class FileWatch: Service {
+  private struct Requests {
+    var isForced = false
+    var waiting: [PendingReload] = []
+    var hasEnded = false
+  }
+
   /// In the order in which they are taken over.
-  let files: [any WatchedFiles]
+  private let files: [any WatchedFiles]
   /// Is called when the program is to end, for what is being taken over may wait for room on the disk.
-  let hurry: @Sendable () -> Void
+  private let hurry: @Sendable () -> Void
+  private let requests = Mutex(Requests())
+  private let (wakes, wake) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
+
+  init(files: [any WatchedFiles], hurry: @escaping @Sendable () -> Void) {
+    self.files = files
+    self.hurry = hurry
+  }
 
   func run() async throws {
     await withTaskGroup(of: Void.self) { group in
-      let (wakes, wake) = AsyncStream.makeStream(of: Bool.self, bufferingPolicy: .bufferingNewest(2))
-      group.addTask {
-        while (try? await Task.sleep(for: .seconds(1))) != nil { wake.yield(false) }
+      group.addTask { [wake] in
+        while (try? await Task.sleep(for: .seconds(1))) != nil { wake.yield() }
       }
-      group.addTask {
-        for await _ in await UnixSignalsSequence(trapping: .sighup) { wake.yield(true) }
+      group.addTask { [self] in
+        for await _ in await UnixSignalsSequence(trapping: .sighup) { force() }
       }
-      await cancelWhenGracefulShutdown {
+      await cancelWhenGracefulShutdown { [self] in
         await withGracefulShutdownHandler {
-          for await isForced in wakes { await look(isForced: isForced) }
+          for await _ in wakes { await look() }
         } onGracefulShutdown: {
-          hurry()
+          self.hurry()
         }
       }
       group.cancelAll()
     }
+    let waiting = requests.withLock { requests in
+      requests.hasEnded = true
+      return requests.waiting
+    }
+    for pending in waiting { pending.finish(nil) }
+  }
+
+  /// Has all files looked at now, and says what became of those that have changed; nil when the program ends
+  /// meanwhile. Blocks: not for a thread of the concurrency runtime.
+  func reload() -> [ReloadVerdict]? {
+    let pending = PendingReload()
+    guard force(pending) else { return nil }
+    return pending.wait()
+  }
+
+  @discardableResult private func force(_ pending: PendingReload? = nil) -> Bool {
+    let isTaken = requests.withLock { requests in
+      if requests.hasEnded { return false }
+      requests.isForced = true
+      if let pending { requests.waiting.append(pending) }
+      return true
+    }
+    wake.yield()
+    return isTaken
   }
 
   /// The service manager hears of it: whoever has asked it to reload waits until all is taken over.
-  private func look(isForced: Bool) async {
+  private func look() async {
+    let (isForced, waiting) = requests.withLock { requests in
+      defer { (requests.isForced, requests.waiting) = (false, []) }
+      return (requests.isForced, requests.waiting)
+    }
+    var verdicts: [ReloadVerdict] = []
     let due = files.filter { $0.isDue(isForced: isForced) }
-    if due.isEmpty { return }
-    let manager = ServiceManager()
-    manager?.notify("RELOADING=1\nMONOTONIC_USEC=\(Clock.monotonic() / 1000)")
-    for files in due { try? await onThread("stele-reload") { files.take(isForced: isForced) } }
-    // Reading formats and plans has taken memory that is not needed until the next time.
-    Platform.Process.trimMemory()
-    manager?.notify("READY=1")
+    if !due.isEmpty {
+      let manager = ServiceManager()
+      manager?.notify("RELOADING=1\nMONOTONIC_USEC=\(Clock.monotonic() / 1000)")
+      for files in due {
+        verdicts += (try? await onThread("stele-reload") { files.take(isForced: isForced) }) ?? []
+      }
+      // Reading formats and plans has taken memory that is not needed until the next time.
+      Platform.Process.trimMemory()
+      manager?.notify("READY=1")
+    }
+    for pending in waiting { pending.finish(verdicts) }
+  }
+}
+
+/// Somebody who waits for a reload.
+private final class PendingReload: Sendable {
+  private let lock = Lock()
+  private let changed = Condition()
+  private nonisolated(unsafe) var verdicts: [ReloadVerdict]?
+  private nonisolated(unsafe) var isDone = false
+
+  func finish(_ verdicts: [ReloadVerdict]?) {
+    lock.withLock {
+      unsafe self.verdicts = verdicts
+      unsafe isDone = true
+      changed.broadcast()
+    }
+  }
+
+  func wait() -> [ReloadVerdict]? {
+    lock.withLock {
+      while unsafe !isDone { changed.wait(lock) }
+      return unsafe verdicts
+    }
   }
 }
 
@@ -78,6 +146,15 @@ struct FileMarks: Sendable {
     let now = Self.marks(paths)
     defer { seen = now }
     guard isForced || now != taken && now == seen else { return false }
+    taken = now
+    return true
+  }
+
+  /// The same, but `isForced` does not make files due that are as they were taken over.
+  mutating func haveChanged(_ paths: [String], isForced: Bool) -> Bool {
+    let now = Self.marks(paths)
+    defer { seen = now }
+    guard now != taken, isForced || now == seen else { return false }
     taken = now
     return true
   }

@@ -11,6 +11,16 @@ struct SettingsDifference: Equatable, Sendable {
     var old: String?
     var new: String?
 
+    /// `commit: 1s, was 100ms`.
+    var text: String {
+      switch (old, new) {
+      case (_?, nil): "\(key) is gone"
+      case (let old?, let new?): "\(key): \(new), was \(old)"
+      case (nil, let new?): "\(key): \(new)"
+      case (nil, nil): "\(key) has changed"
+      }
+    }
+
     var json: JSONValue { ["key": .text(key), "old": .optional(old), "new": .optional(new)] }
   }
 

@@ -6,8 +6,7 @@ import Platform
 import Synchronization
 
 /// The daemon's own configuration file: what has changed in it holds at once and as a whole, or not at all,
-/// and
-/// the log tells which.
+/// and the log tells which.
 final class WatchedConfiguration: WatchedFiles {
   private struct State {
     /// What holds.
@@ -21,14 +20,16 @@ final class WatchedConfiguration: WatchedFiles {
   private let daemon: Daemon
   private let formats: WatchedFormats
   private let companions: Companions
+  private let reloads: ReloadState
   private let logger: Logger
   private let state: Mutex<State>
 
   /// `settings` are what the daemon was started with.
   init(
     _ path: String, _ settings: Settings, _ daemon: Daemon, _ formats: WatchedFormats,
-    _ companions: Companions, _ logger: Logger
+    _ companions: Companions, _ reloads: ReloadState, _ logger: Logger
   ) {
+    self.reloads = reloads
     self.path = path
     self.daemon = daemon
     self.formats = formats
@@ -44,7 +45,7 @@ final class WatchedConfiguration: WatchedFiles {
     state.withLock { $0.marks.areDue([path], isForced: isForced) }
   }
 
-  func take(isForced: Bool) {
+  func take(isForced: Bool) -> [ReloadVerdict] {
     let (settings, isRefused) = state.withLock { ($0.settings, $0.isRefused) }
     var hash: String?
     do {
@@ -62,11 +63,15 @@ final class WatchedConfiguration: WatchedFiles {
         state.settings = new
         state.isRefused = false
       }
+      reloads.accept()
+      return [ReloadVerdict(path: path, changes: difference.changes.map(\.text))]
     } catch {
       state.withLock { $0.isRefused = true }
       logger.error("\(path) is not taken over, and what held before holds on: \(error)")
+      reloads.refuse("\(error)")
       daemon.record(
         Self.record(hash, ["accepted": .flag(false), "error": .text(String("\(error)".prefix(8000)))]))
+      return [ReloadVerdict(path: path, error: "\(error)")]
     }
   }
 

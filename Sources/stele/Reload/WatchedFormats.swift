@@ -43,9 +43,9 @@ final class WatchedFormats: WatchedFiles {
     }
   }
 
-  func take(isForced: Bool) {
+  func take(isForced: Bool) -> [ReloadVerdict] {
     states.withLock { states in
-      for place in states.indices where states[place].isDue { states[place].take(daemon, logger) }
+      states.indices.filter { states[$0].isDue }.compactMap { states[$0].take(daemon, logger) }
     }
   }
 }
@@ -80,17 +80,18 @@ private struct WatchedState {
     isDue = marks.areDue(Self.paths(current?.file, source.reference.path), isForced: isForced)
   }
 
-  /// Reads the files again.
-  mutating func take(_ daemon: Daemon, _ logger: Logger) {
+  /// Reads the files again. Returns nil when they say what they said before.
+  mutating func take(_ daemon: Daemon, _ logger: Logger) -> ReloadVerdict? {
     isDue = false
     let path = source.reference.path
     do {
       let new = try SourceFormat.read(source.reference.text) { Platform.Process.environment($0) }
       let newHashes = new.file?.files.map(\.sha256) ?? []
-      if newHashes == hashes { return }
+      if newHashes == hashes { return nil }
       hashes = newHashes
       marks.take(Self.paths(new.file, path))
-      try take(new, daemon, logger)
+      let change = try take(new, daemon, logger)
+      return ReloadVerdict(path: path, changes: ["source \(source.name): \(change)"])
     } catch {
       let text = "\(error)"
       // Once it can be read again that is said, even if it is what it was before.
@@ -102,11 +103,13 @@ private struct WatchedState {
         FormatChange(
           source: source.name, path: path, sha256: nil, old: FormatChange.list(current?.file?.formats ?? []),
           new: [], problems: [text]))
+      return ReloadVerdict(path: path, error: "source \(source.name): \(text)")
     }
   }
 
-  private mutating func take(_ new: SourceFormat, _ daemon: Daemon, _ logger: Logger) throws {
-    guard let file = new.file else { return }
+  /// Returns what is different, in words.
+  private mutating func take(_ new: SourceFormat, _ daemon: Daemon, _ logger: Logger) throws -> String {
+    guard let file = new.file else { return "no formats" }
     let old = current?.file
     let known = Set((old?.problems ?? []).map(\.text))
     if let problem = file.problems.first(where: { !known.contains($0.text) }) { throw problem }
@@ -115,6 +118,7 @@ private struct WatchedState {
     current = new
     let names = file.formats.map(\.name).joined(separator: ", ")
     logger.notice("source \(source.name): \(file.path) has changed; formats are now \(names)")
+    return "formats are now \(names)"
   }
 
   /// The files, and those that patterns stand for now.

@@ -32,7 +32,7 @@ extension DaemonSnapshot {
     ]
     return object.adding("clock_synchronized", isClockSynchronized.map { .flag($0) })
       .adding("timestamp", timestamps?.json(at: time)).adding("witnesses", witnessed)
-      .adding("scrub", scrub?.json)
+      .adding("scrub", scrub?.json).adding("configuration", configuration?.json)
   }
 
   /// How many, and how long half of them and 99 of 100 took at most.

@@ -10,7 +10,7 @@ extension DaemonSnapshot {
   }
 
   private var daemonMetrics: [MetricFamily] {
-    [
+    configurationMetrics + [
       MetricFamily(
         "stele_build_info", .gauge, "The version that runs.",
         [.init(labels: [("version", Version.text)], value: .number(1))]),
@@ -18,6 +18,19 @@ extension DaemonSnapshot {
       MetricFamily(
         "stele_writing_failed", .gauge, "1 once writing has failed: nothing is stored any more.",
         .flag(status.writing.hasFailed)),
+    ]
+  }
+
+  private var configurationMetrics: [MetricFamily] {
+    guard let configuration else { return [] }
+    return [
+      MetricFamily(
+        "stele_config_reload_success", .gauge,
+        "1 while what the configuration file says holds; 0 when it has changed and was refused.",
+        .flag(configuration.refusal == nil)),
+      MetricFamily(
+        "stele_config_reload_success_timestamp_seconds", .gauge,
+        "When the configuration was taken over last, since 1970 UTC.", .nanoseconds(configuration.time)),
     ]
   }
 

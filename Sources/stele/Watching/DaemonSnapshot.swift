@@ -21,6 +21,8 @@ struct DaemonSnapshot: Sendable {
   var timestamps: Timestamping.State?
   /// Nil when sealed segments are not read again.
   var scrub: ScrubTally.Reading?
+  /// Nil when there is no configuration file.
+  var configuration: ReloadState.Reading?
 
   /// Entries that witnesses have not cosigned yet.
   var unwitnessed: UInt64 {
@@ -39,13 +41,15 @@ struct DaemonWatch: Sendable {
   let daemon: Daemon
   let directory: String
   let companions: Companions
+  private let reloads: ReloadState?
   private let started = Clock.realtime()
   private let sizes: SegmentSizes
 
-  init(_ daemon: Daemon, directory: String, companions: Companions) {
+  init(_ daemon: Daemon, directory: String, companions: Companions, reloads: ReloadState?) {
     self.daemon = daemon
     self.directory = directory
     self.companions = companions
+    self.reloads = reloads
     sizes = SegmentSizes(directory)
   }
 
@@ -55,6 +59,6 @@ struct DaemonWatch: Sendable {
       space: try? Directory(directory).space(), process: .current,
       isClockSynchronized: Clock.isSynchronized,
       witnesses: companions.witnesses?.status, timestamps: companions.timestamping?.state,
-      scrub: companions.scrub?.reading)
+      scrub: companions.scrub?.reading, configuration: reloads?.reading)
   }
 }
