@@ -46,7 +46,7 @@ enum FieldTable {
       "The host that the message names is not one for which its client's certificate may speak"),
     Row(.kind, "kind", .text, "What it is about: http, tcp, udp_session, tls_error, … (see Kinds)"),
     Row(.sourceID, "source.id", .text, "Configured name of the source"),
-    Row(.sourceTransport, "source.transport", .text, "udp, tcp, tls, unix, file, stdin"),
+    Row(.sourceTransport, "source.transport", .text, "udp, tcp, tls, unix, unix-stream, file, stdin"),
     Row(.sourcePeerIP, "source.peer_ip", .address, "Address the message came from"),
     Row(.sourcePeerPort, "source.peer_port", .integer, "Port the message came from"),
     Row(.sourcePeerIdentity, "source.peer_identity", .text, "Who the peer's certificate says it is"),

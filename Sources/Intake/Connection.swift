@@ -51,6 +51,9 @@ final class Connection: @unchecked Sendable {
       source.framing, limit: source.messageLimit, expectsPriority: source.expectsPriority)
     header = source.expectsProxy ? [] : nil
     envelope = Self.envelope(source, number, peer, proxy: nil)
+    if source.transport == .unixStream, let who = self.socket.peerCredentials {
+      envelope.add(processID: who.process, userID: who.user, groupID: who.group)
+    }
     limitedPeer = peer?.limitedPeer
     lastHeard = Clock.monotonic()
     handshakeDeadline = lastHeard + source.handshakeTimeout
@@ -66,7 +69,7 @@ final class Connection: @unchecked Sendable {
   private static func envelope(
     _ source: StreamSource, _ number: UInt64, _ peer: SocketAddress?, proxy: SocketAddress?
   ) -> Envelope {
-    var envelope = Envelope(source.tls == nil ? .tcp : .tls)
+    var envelope = Envelope(source.transport)
     if case .ip(let address, let port) = peer { envelope.add(peer: address, port: port) }
     if case .ip(let address, let port) = proxy { envelope.add(proxy: address, port: port) }
     envelope.add(connection: number)
@@ -194,6 +197,7 @@ final class Connection: @unchecked Sendable {
 final class StreamSource: Sendable {
   let id: UInt32
   let name: String
+  let transport: Envelope.Transport
   let framing: FrameScanner.Framing
   let expectsPriority: Bool
   let messageLimit: Int
@@ -222,6 +226,7 @@ final class StreamSource: Sendable {
   private init(_ other: StreamSource, peers: PeerConnections?, rates: StreamRates?) {
     id = other.id
     name = other.name
+    transport = other.transport
     framing = other.framing
     expectsPriority = other.expectsPriority
     messageLimit = other.messageLimit
@@ -240,6 +245,7 @@ final class StreamSource: Sendable {
   init(_ source: Source, tls: TLSServerContext?, counters: SourceCounters) {
     id = source.id
     name = source.name
+    transport = source.streamTransport ?? .tcp
     framing = source.framing
     expectsPriority = source.expectsPriority
     messageLimit = source.messageLimit

@@ -16,6 +16,7 @@ public struct Envelope: ~Copyable, Sendable {
     case unixDatagram = 4
     case control = 5
     case standardInput = 6
+    case unixStream = 7
   }
 
   public enum Tag: UInt8, Sendable, CaseIterable {
@@ -94,7 +95,7 @@ public struct Envelope: ~Copyable, Sendable {
     if !certificate.text.isEmpty { Array(certificate.text.utf8).withView { add(.subject, $0) } }
   }
 
-  /// Adds who sent a datagram on the same host.
+  /// Adds who sent a datagram, or made a connection, on the same host.
   public mutating func add(processID: UInt32, userID: UInt32, groupID: UInt32) {
     buffer.append(Tag.credentials.rawValue)
     buffer.append(12)

@@ -89,7 +89,7 @@ extension Listeners {
     switch source.endpoint {
     case .udp, .unixDatagram:
       datagramMail?.send(.hand(from: old, to: source, counters))
-    case .tcp, .tls:
+    case .tcp, .tls, .unixStream:
       hand(old, to: StreamSource(source, tls: source.tls, counters: counters))
     case .files(let pattern, let startsAtEnd):
       fileMail?.send(

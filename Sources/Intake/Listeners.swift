@@ -7,7 +7,7 @@ import TLS
 /// All sources, and the threads that read them:
 ///
 ///     intake-dgram      every UDP and unix datagram socket
-///     intake-accept     accepts TCP and TLS connections, shakes hands
+///     intake-accept     accepts TCP, TLS and unix stream connections, shakes hands
 ///     intake-stream-N   read established connections
 ///     intake-files      follows files
 ///
@@ -48,7 +48,7 @@ public final class Listeners: Sendable {
   /// - Parameters:
   ///   - queue: where slabs come from and go to.
   ///   - losses: where losses are noted, exactly.
-  ///   - streamThreads: how many threads read TCP and TLS connections. One is enough for 5 million short
+  ///   - streamThreads: how many threads read connections. One is enough for 5 million short
   ///     messages a second, or 2 million in TLS.
   ///   - inherited: sockets that are open already; what is not among them is opened.
   ///   - notice: gets what is worth a line in the daemon's log, on the thread concerned; should not block.
@@ -82,6 +82,7 @@ public final class Listeners: Sendable {
       case .unixDatagram(let path, let mode): try bindUnix(source, path, mode, counters)
       case .tcp(let address): try bindStream(source, address, nil, counters)
       case .tls(let address, let context): try bindStream(source, address, context, counters)
+      case .unixStream(let path, _): try bindStream(source, .unix(path: path), nil, counters)
       case .files(let pattern, let startsAtEnd):
         add(FileTarget(source, pattern, startsAtEnd: startsAtEnd, counters: counters))
       }
@@ -128,7 +129,7 @@ public final class Listeners: Sendable {
   ) throws(SystemError) {
     var file: SocketFile?
     let socket = try inherited.socket(.datagram, at: .unix(path: path), named: source.name) {
-      () throws(SystemError) in try SocketFile.bind(path, mode: mode, file: &file)
+      () throws(SystemError) in try SocketFile.bind(.datagram, path, mode: mode, file: &file)
     }
     socket.setReceiveBuffer(source.receiveBuffer)
     try socket.enableReceiveTimesAndDropCounts()
@@ -140,13 +141,19 @@ public final class Listeners: Sendable {
   private func bindStream(
     _ source: Source, _ address: SocketAddress, _ tls: TLSServerContext?, _ counters: SourceCounters
   ) throws(SystemError) {
+    var file: SocketFile?
     let socket = try inherited.socket(.stream, at: address, named: source.name) {
-      () throws(SystemError) in try Socket(.stream, boundTo: address)
+      () throws(SystemError) in
+      guard case .unixStream(let path, let mode) = source.endpoint else {
+        return try Socket(.stream, boundTo: address)
+      }
+      return try SocketFile.bind(.stream, path, mode: mode, file: &file)
     }
     try socket.listen()
     note(source, socket.localAddress() ?? address)
     let listener = StreamListener(
-      socket: StreamListener.Listening(socket), source: StreamSource(source, tls: tls, counters: counters))
+      socket: StreamListener.Listening(socket, file: file),
+      source: StreamSource(source, tls: tls, counters: counters))
     state.withLock { state in
       state.streams.append(listener)
       state.shared[source.id] = listener.source

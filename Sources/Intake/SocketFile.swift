@@ -12,9 +12,11 @@ struct SocketFile: Sendable {
     status = try Directory(directory).status(of: name)
   }
 
-  /// Binds a datagram socket to `path`, in place of a socket file that a dead process has left there; any
+  /// Binds a socket to `path`, in place of a socket file that a dead process has left there; any
   /// other file is left alone, and so is a socket that somebody reads. Fills in `file`.
-  static func bind(_ path: String, mode: UInt32, file: inout SocketFile?) throws(SystemError) -> Socket {
+  static func bind(
+    _ kind: Socket.Kind, _ path: String, mode: UInt32, file: inout SocketFile?
+  ) throws(SystemError) -> Socket {
     let (directoryPath, name) = split(path)
     let directory = try Directory(directoryPath)
     if let existing = try directory.status(of: name) {
@@ -24,7 +26,7 @@ struct SocketFile: Sendable {
       guard !isRead(path) else { throw SystemError(operation: "bind", path: path, errno: .addressInUse) }
       try directory.remove(name)
     }
-    let socket = try Socket(.datagram, boundTo: .unix(path: path))
+    let socket = try Socket(kind, boundTo: .unix(path: path))
     try directory.setMode(mode, of: name)
     file = try SocketFile(path)
     return socket
@@ -39,6 +41,8 @@ struct SocketFile: Sendable {
     _ = try? directory.remove(name)
   }
 
+  /// Whether a process has the socket open. A datagram socket asks, for it disturbs a listening one as little: the
+  /// kernel says that the types differ, and no connection is made.
   private static func isRead(_ path: String) -> Bool {
     do throws(SystemError) {
       _ = try Socket(.datagram, connectedTo: .unix(path: path))

@@ -12,6 +12,8 @@ public struct Source: Sendable {
     /// A datagram socket in the file system, with these permission bits. All may write to it by default: load
     /// balancers run as their own users.
     case unixDatagram(path: String, mode: UInt32 = 0o666)
+    /// A stream socket in the file system, likewise.
+    case unixStream(path: String, mode: UInt32 = 0o666)
     /// Files that are read as they grow: from their beginning, or, while nothing of them is stored, from where they end
     /// when they are looked at first.
     case files(FilePattern, startsAtEnd: Bool = false)
@@ -27,7 +29,8 @@ public struct Source: Sendable {
     case (.tcp(let address), .tcp(let otherAddress)), (.tcp(let address), .tls(let otherAddress, _)),
       (.tls(let address, _), .tcp(let otherAddress)), (.tls(let address, _), .tls(let otherAddress, _)):
       address == otherAddress && (!address.isOfAnyPort || name == other.name)
-    case (.unixDatagram(let path, let mode), .unixDatagram(let otherPath, let otherMode)):
+    case (.unixDatagram(let path, let mode), .unixDatagram(let otherPath, let otherMode)),
+      (.unixStream(let path, let mode), .unixStream(let otherPath, let otherMode)):
       path == otherPath && mode == otherMode
     case (.files(let pattern, _), .files(let otherPattern, _)): pattern == otherPattern
     default: false
@@ -38,7 +41,7 @@ public struct Source: Sendable {
   public func hasKind(of other: Source) -> Bool {
     switch (endpoint, other.endpoint) {
     case (.udp, .udp), (.tcp, .tcp), (.tls, .tls), (.unixDatagram, .unixDatagram),
-      (.files, .files):
+      (.unixStream, .unixStream), (.files, .files):
       true
     default: false
     }
@@ -87,6 +90,16 @@ public struct Source: Sendable {
     if case .tls(_, let context) = endpoint { context } else { nil }
   }
 
+  /// What its connections' envelopes say of where they came; nil for what has no connections.
+  var streamTransport: Envelope.Transport? {
+    switch endpoint {
+    case .tcp: .tcp
+    case .tls: .tls
+    case .unixStream: .unixStream
+    case .udp, .unixDatagram, .files: nil
+    }
+  }
+
   /// The endpoint as configurations write it: `udp://0.0.0.0:514`.
   public var url: String {
     switch endpoint {
@@ -94,6 +107,7 @@ public struct Source: Sendable {
     case .tcp(let address): "tcp://\(address)"
     case .tls(let address, _): "tls://\(address)"
     case .unixDatagram(let path, _): "unix://\(path)"
+    case .unixStream(let path, _): "unix-stream://\(path)"
     case .files(let pattern, _): "file:\(pattern)"
     }
   }
@@ -116,7 +130,7 @@ public struct ListenError: Error, Equatable, Sendable, CustomStringConvertible {
     return switch cause.errno {
     case .addressInUse: text + "; another process, or another source, has it" + holder + Self.inherited
     case .accessDenied, .notPermitted:
-      url.hasPrefix("unix:")
+      url.hasPrefix("unix")
         ? text + "; this user may not write to the directory"
         : text + "; ports below 1024 need CAP_NET_BIND_SERVICE: take a larger one, or let systemd open it "
           + "(ListenDatagram= or ListenStream= in stele.socket)"

@@ -188,7 +188,7 @@ struct StreamAcceptor: ~Copyable {
       refuse(source, peer, .connectionLimit, text)
       return
     }
-    socket.enableKeepAlive()
+    if source.transport != .unixStream { socket.enableKeepAlive() }
     accepted += 1
     do throws(TLSError) {
       let connection = try Connection(socket, source: source, number: accepted)
@@ -330,10 +330,17 @@ struct StreamAcceptor: ~Copyable {
 
 /// A listening socket and what its connections belong to.
 struct StreamListener: Sendable {
-  /// Closed with the last one who has it.
+  /// Closed with the last one who has it; the file of a unix socket goes with it.
   final class Listening: Sendable {
     let socket: Socket
-    init(_ socket: consuming Socket) { self.socket = socket }
+    private let file: SocketFile?
+
+    init(_ socket: consuming Socket, file: SocketFile?) {
+      self.socket = socket
+      self.file = file
+    }
+
+    deinit { file?.remove() }
   }
 
   let socket: Listening

@@ -166,6 +166,16 @@ public struct Socket: ~Copyable, Sendable {
     unsafe Self.address { unsafe getpeername(descriptor.number, $0, $1) }
   }
 
+  /// Which process made the connection, and as whom, at that time (SO_PEERCRED, unix(7)); nil for what is no
+  /// connected unix socket.
+  public var peerCredentials: (process: UInt32, user: UInt32, group: UInt32)? {
+    // struct ucred: pid_t, uid_t, gid_t.
+    var who: [UInt32] = [0, 0, 0]
+    var size = socklen_t(12)
+    let result = unsafe getsockopt(descriptor.number, SOL_SOCKET, SO_PEERCRED, &who, &size)
+    return result == 0 && size == 12 ? (who[0], who[1], who[2]) : nil
+  }
+
   static func address(
     _ call: (UnsafeMutablePointer<sockaddr>, UnsafeMutablePointer<socklen_t>) -> Int32
   ) -> SocketAddress? {

@@ -44,6 +44,18 @@ import Testing
     #expect(changes.removed == [1, 3] && changes.hasNew && changes.lastID == 6)
   }
 
+  /// A socket file is of one type: the datagram socket at the same path cannot go on as a listening one.
+  @Test func aUnixSocketOfAnotherTypeIsANewSource() {
+    let stream = input("s", .unixStream(path: "/d"), id: 6)
+    let kept = SourceChanges(
+      from: [stream], to: [input("s", .unixStream(path: "/d"))], changed: [], lastID: 6)
+    #expect(fates(kept) == ["s 6 kept"])
+    let renamed = SourceChanges(
+      from: [stream], to: [input("t", .unixStream(path: "/d"))], changed: [], lastID: 6)
+    #expect(fates(renamed) == ["t 7 takesOver(6)"])
+    #expect(fates(changes([input("d", .unixStream(path: "/d"))])) == ["d 6 added"])
+  }
+
   @Test func anotherNameTakesTheSocketOver() {
     let changes = changes([input("x", udp(1)), input("y", tcp(1)), input("z", .unixDatagram(path: "/d"))])
     #expect(fates(changes) == ["x 6 takesOver(1)", "y 7 takesOver(2)", "z 8 takesOver(3)"])

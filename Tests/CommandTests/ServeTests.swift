@@ -16,12 +16,13 @@ import Testing
       .compactMap { Sandbox.object($0) }.filter { $0["type"] as? String == type }
   }
 
-  @Test(arguments: ["udp", "tcp", "unix"], [Int32(SIGTERM), Int32(SIGINT)])
+  @Test(arguments: ["udp", "tcp", "unix", "unix-stream"], [Int32(SIGTERM), Int32(SIGINT)])
   func whatIsSentIsStoredAndTheDaemonStopsGracefully(_ scheme: String, _ signal: Int32) throws {
-    let listen = scheme == "unix" ? "unix://\(sandbox.path("socket"))" : "\(scheme)://127.0.0.1:0"
+    let hasFile = scheme.hasPrefix("unix")
+    let listen = "\(scheme)://" + (hasFile ? sandbox.path("socket") : "127.0.0.1:0")
     let daemon = try DaemonProcess(
       sandbox, ["--log", "@log", "--listen", listen, "--format", "nginx/combined"])
-    let name = scheme == "unix" ? "unix-socket" : "\(scheme)-0"
+    let name = scheme + (hasFile ? "-socket" : "-0")
     let sent = try sandbox.stele("replay", "@lines", "--to", daemon.url(name), "--wrap", "rfc5424")
     #expect(sent.status == 0, "\(sent.errors)")
     // Two entries of the start, one of the log's creation.

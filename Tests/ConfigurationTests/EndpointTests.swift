@@ -5,7 +5,7 @@ import Testing
 @Suite struct EndpointTests {
   @Test(arguments: [
     "udp://127.0.0.1:5514", "tcp://[::1]:601", "tls://logs.example.com:6514", "unix:///run/stele/nginx.sock",
-    "udp://0.0.0.0:0",
+    "udp://0.0.0.0:0", "unix-stream:///run/stele/audit.sock",
   ])
   func urlsComeBackAsTheyWere(_ url: String) throws { #expect(try Endpoint(url).url == url) }
 
@@ -14,7 +14,7 @@ import Testing
     ("udp://127.0.0.1", "a port must follow"), ("udp://127.0.0.1:", "a port must follow"),
     ("udp://127.0.0.1:65536", "a port must follow"), ("udp://:514", "a host must stand"),
     ("tcp://::1:514", "in brackets"), ("tcp://a/b:514", "a host must stand"),
-    ("unix://run/x", "absolute path"),
+    ("unix://run/x", "absolute path"), ("unix-stream://run/x", "absolute path: unix-stream:///run"),
     ("unix:///" + String(repeating: "x", count: 107), "107 bytes"),
   ])
   func whatIsNoPlaceIsRefusedWithTheReason(_ url: String, _ reason: String) {
@@ -26,5 +26,6 @@ import Testing
   @Test func namesOfSourcesTellWhereTheyListen() throws {
     #expect(SourceSettings.name(for: try Endpoint("tls://0.0.0.0:6514")) == "tls-6514")
     #expect(SourceSettings.name(for: try Endpoint("unix:///run/stele/nginx.sock")) == "unix-nginx")
+    #expect(SourceSettings.name(for: try Endpoint("unix-stream:///run/a.sock")) == "unix-stream-a")
   }
 }

@@ -255,6 +255,27 @@ import Testing
     Mistake(
       "    format: \"nginx", "    allow: ['::1']\n    format: \"nginx", 22, 5,
       "says nothing for a unix:// source"),
+    Mistake(
+      "listen: unix:///run/nginx.sock", "listen: unix-stream:///run/x\n    allow: [10.0.0.0/8]", 22, 5,
+      "says nothing for a unix-stream:// source"),
+    Mistake(
+      "listen: unix:///run/nginx.sock", "listen: unix-stream:///run/x\n    rate: 5", 22, 5,
+      "says nothing for a unix-stream:// source"),
+    Mistake(
+      "listen: unix:///run/nginx.sock", "listen: unix-stream:///run/x\n    connections_per_peer: 5", 22, 5,
+      "says nothing for a unix-stream:// source"),
+    Mistake(
+      "listen: unix:///run/nginx.sock", "listen: unix-stream:///run/x\n    handshake_timeout: 5s", 22, 5,
+      "says nothing for a unix-stream:// source"),
+    Mistake(
+      "listen: unix:///run/nginx.sock", "listen: unix-stream:///run/x\n    receive_buffer: 1MiB", 22, 5,
+      "says nothing for a unix-stream:// source"),
+    Mistake(
+      "listen: unix:///run/nginx.sock", "listen: unix-stream:///run/x\n    proxy_protocol: true", 22, 5,
+      "says nothing for a unix-stream:// source"),
+    Mistake(
+      "listen: unix:///run/nginx.sock", "listen: unix-stream:///run/x\n    clients: []", 22, 5,
+      "says nothing for a unix-stream:// source"),
     Mistake("sockets: 2", "allow: []", 10, 12, "lets nobody in"),
     Mistake("sockets: 2", "sockets: 0", 10, 14, "a number from 1 to 64"),
     Mistake("sockets: 2", "framing: lf", 10, 5, "'framing' says nothing for a udp:// source"),

@@ -118,8 +118,8 @@ import Testing
     }
 
     private mutating func source(_ number: Int) throws -> SourceSettings {
-      let scheme = ["udp", "tcp", "tls", "unix", "file"].randomElement(using: &random) ?? "udp"
-      let place = scheme == "unix" ? "/run/\(number)" + text(false) : "[::1]:\(number)"
+      let scheme = ["udp", "tcp", "tls", "unix", "unix-stream", "file"].randomElement(using: &random) ?? "udp"
+      let place = scheme.hasPrefix("unix") ? "/run/\(number)" + text(false) : "[::1]:\(number)"
       let endpoint =
         scheme == "file"
         ? Endpoint(files: "/log/\(number)/*" + text(false).replacing("/", with: ""))
@@ -135,10 +135,15 @@ import Testing
         source.messageLimit = Int.random(in: 4096...65_536, using: &random)
         source.framing = [.auto, .octet, .lineFeed].randomElement(using: &random) ?? .auto
         source.expectsProxy = flip()
+      case .unixStream:
+        source.messageLimit = Int.random(in: 4096...65_536, using: &random)
+        source.framing = [.auto, .octet, .lineFeed].randomElement(using: &random) ?? .auto
+        source.limits.connections = Int.random(in: 1...100, using: &random)
+        source.limits.idleTimeout = flip() ? 60_000_000_000 : nil
       case .unix: source.receiveBuffer = Int.random(in: 4096...1 << 30, using: &random)
       case .file: source.startsAtEnd = flip()
       }
-      if scheme != "unix", scheme != "file", flip() {
+      if !scheme.hasPrefix("unix"), scheme != "file", flip() {
         source.allow = AllowList([try AddressPrefix("10.0.0.0/8"), try AddressPrefix("2001:db8::/32")])
       }
       if scheme == "tls" {

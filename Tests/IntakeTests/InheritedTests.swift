@@ -102,6 +102,26 @@ import Testing
     _ = second.finish()
   }
 
+  @Test func aUnixStreamSocketKeepsItsFileAndItsConnections() throws {
+    let path = temporaryPath("inherited")
+    let directory = try Directory("/tmp")
+    let name = String(path.dropFirst("/tmp/".count))
+    defer { _ = try? directory.remove(name) }
+    let socket = try Socket(.stream, boundTo: .unix(path: path))
+    try socket.listen()
+    let source = Source(id: 5, name: "unix", endpoint: .unixStream(path: path))
+    let first = try run(source, on: socket)
+    try first.listeners.start()
+    _ = first.finish()
+    #expect(try directory.status(of: name)?.kind == .socket)
+    let client = try Socket(.stream, connectedTo: .unix(path: path))
+    try client.sendAll("<1>one\n")
+    let second = try run(source, on: socket)
+    try second.listeners.start()
+    #expect(second.wait(for: 1).map(\.text) == ["<1>one"])
+    _ = second.finish()
+  }
+
   @Test func aSocketIsFoundByAddressOrNameAndOneThatNobodyWantsIsTold() throws {
     let udp = try Socket(.datagram, boundTo: .ip(loopback, port: 0))
     let other = try Socket(.datagram, boundTo: .ip(loopback, port: 0))

@@ -1,6 +1,7 @@
 // Connections that are open when the settings of their source, or its authorities, change.
 import Events
 import Platform
+import Syslog
 import TLS
 import Syslog
 import Testing

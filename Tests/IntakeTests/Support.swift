@@ -176,3 +176,6 @@ func shell(_ command: String) -> Int32 {
 }
 
 func ownProcess() -> Int32 { getpid() }
+
+/// Process, user and group.
+func ownCredentials() -> [UInt32] { [UInt32(getpid()), geteuid(), getegid()] }

@@ -3,7 +3,7 @@ import Testing
 
 /// `stele replay --to` as the sender, `stele serve` started by flags as the receiver.
 @Suite(.serialized) struct NetworkReplayTests {
-  private static let schemes = ["udp", "tcp", "tls", "unix"]
+  private static let schemes = ["udp", "tcp", "tls", "unix", "unix-stream"]
 
   /// What a recorded sender sent arrives again: the same bytes, in the same order, over each transport.
   @Test(.needs(.openssl)) func recordedMessagesArriveAsTheyWere() throws {
@@ -75,7 +75,7 @@ import Testing
   }
 
   private func url(_ scheme: String, _ port: UInt16, _ scratch: Scratch) -> String {
-    scheme == "unix" ? "unix://\(scratch.file("replay.sock"))" : "\(scheme)://127.0.0.1:\(port)"
+    "\(scheme)://" + (scheme.hasPrefix("unix") ? scratch.file("\(scheme).sock") : "127.0.0.1:\(port)")
   }
 
   private func tls(_ certificates: Certificates) -> [String] {

@@ -59,7 +59,9 @@ struct EnvelopeDescription {
   /// in hexadecimal.
   init(_ envelope: ByteView) {
     guard !envelope.isEmpty else { return }
-    let transports = ["file", "udp", "tcp", "tls", "unix_datagram", "control", "standard_input"]
+    let transports = [
+      "file", "udp", "tcp", "tls", "unix_datagram", "control", "standard_input", "unix_stream",
+    ]
     let transport = Int(envelope[0])
     add("transport", .text(transport < transports.count ? transports[transport] : "\(transport)"))
     var offset = 1

@@ -16,7 +16,7 @@ struct Replay: ParsableCommand {
     discussion: """
       With --into, each line becomes one entry; what it was is stored byte for byte, whether it fits the \
       format or not. `stele search DIRECTORY --output raw` gives the files back. With --to, each line is \
-      sent as one message, as it is or behind a syslog header; over tcp:// and tls:// with octet counting \
+      sent as one message, as it is or behind a syslog header; over a stream with octet counting \
       behind a header, and with a line feed otherwise.
 
       EXAMPLES
@@ -36,7 +36,8 @@ struct Replay: ParsableCommand {
 
   @Option(
     help: ArgumentHelp(
-      "Send the lines there: udp://, tcp://, tls://HOST:PORT or unix:///PATH.", valueName: "url"))
+      "Send the lines there: udp://, tcp://, tls://HOST:PORT, unix:///PATH or unix-stream:///PATH.",
+      valueName: "url"))
   var to: String?
 
   @Option(
@@ -137,7 +138,7 @@ struct Replay: ParsableCommand {
     if replayer.overlong > 0 {
       StandardError.write(
         "stele: \(replayer.overlong) lines were not sent: a datagram carries at most "
-          + "\(Channel.datagramLimit) bytes; send them to a tcp:// or tls:// source\n")
+          + "\(Channel.datagramLimit) bytes; send them to a tcp://, tls:// or unix-stream:// source\n")
     }
     if !isRead || replayer.overlong > 0 { throw Ending(outcome: .incomplete) }
   }

@@ -21,8 +21,7 @@ struct Serve: AsyncParsableCommand {
 
       A configuration file that has changed is taken over within two seconds, or at once on SIGHUP: as a whole, \
       or not at all. Sources that stay lose nothing, and the log tells what has changed, or why nothing has. \
-      Only what concerns the log itself ('log', 'encryption'), 'http', and how many sockets a source has need a \
-      restart. Connections stay open, but for those that the source's clients, authorities or allowed addresses do \
+      Only what concerns the log itself ('log', 'encryption'), and how many sockets a source has, need a restart. Connections stay open, but for those that the source's clients, authorities or allowed addresses do \
       not let in any more. Limits hold for open connections as well; how one is framed stays as it began.
 
       EXAMPLES
@@ -81,15 +80,15 @@ struct Serve: AsyncParsableCommand {
       }
     }
     let reloads = quick.log == nil ? ReloadState() : nil
-    let files = FileWatch(files: watched(settings, plan, daemon, companions, reloads, logger)) {
+    let view = DaemonWatch(daemon, directory: plan.directory, companions: companions, reloads: reloads)
+    daemon.report.set { view.snapshot.json }
+    let http = StatusService(view, logger)
+    try await onThread("stele-http") { http.commit(try http.prepare(settings.http)) }
+    let files = FileWatch(files: watched(settings, plan, daemon, companions, http, reloads, logger)) {
       daemon.hurry()
     }
     daemon.reloader.set { files.reload().answer }
     services.append(files)
-    let view = DaemonWatch(daemon, directory: plan.directory, companions: companions, reloads: reloads)
-    daemon.report.set { view.snapshot.json }
-    let http = try await StatusServer.start(settings.http, view)
-    if let http { logger.info("answering on \(http.address)/metrics") }
     let status = StatusReport(watch: view)
     if statusJson { services.append(status) }
     var configuration = ServiceGroupConfiguration(
@@ -98,23 +97,23 @@ struct Serve: AsyncParsableCommand {
     // The group's own lines tell nothing that the service's do not.
     configuration.logger = Logger(label: "lifecycle") { _ in SwiftLogNoOpLogHandler() }
     do { try await ServiceGroup(configuration: configuration).run() } catch {
-      await http?.stop()
+      try? await onThread("stele-http") { http.stop() }
       throw error
     }
-    await http?.stop()
+    try? await onThread("stele-http") { http.stop() }
     if statusJson { status.print() }
   }
 
   /// The configuration first: the formats are of the sources that it names.
   private func watched(
     _ settings: Settings, _ plan: DaemonPlan, _ daemon: Daemon, _ companions: Companions,
-    _ reloads: ReloadState?, _ logger: Logger
+    _ http: StatusService, _ reloads: ReloadState?, _ logger: Logger
   ) -> [any WatchedFiles] {
     let formats = WatchedFormats(daemon: daemon, plan: plan, logger: logger)
     let certificates = WatchedCertificates(daemon, logger)
     guard let reloads else { return [certificates, formats] }
     let configuration = WatchedConfiguration(
-      config ?? Self.defaultConfiguration, settings, daemon, formats, companions, reloads, logger)
+      config ?? Self.defaultConfiguration, settings, daemon, formats, companions, http, reloads, logger)
     return [configuration, certificates, formats, WatchedPolicy(companions, logger)]
   }
 
@@ -141,7 +140,9 @@ struct QuickStart: ParsableArguments {
   @OptionGroup var keyStore: KeyStoreOption
 
   @Option(
-    help: "Where to receive: udp://, tcp://, tls://HOST:PORT, unix:///PATH. May be given several times.")
+    help: ArgumentHelp(
+      "Where to receive: udp://, tcp://, tls://HOST:PORT, unix:///PATH (datagrams), unix-stream:///PATH. "
+        + "May be given several times."))
   var listen: [String] = []
 
   @Option(

@@ -27,7 +27,7 @@ struct PeerLimits: Equatable, Sendable {
   /// The keys that say something for a transport, with their values.
   func members(_ scheme: Endpoint.Scheme) -> [(name: String, value: String)] {
     var members: [(name: String, value: String)] = []
-    if scheme == .tcp || scheme == .tls {
+    if scheme == .tcp || scheme == .tls || scheme == .unixStream {
       members.append(("connections", "\(connections)"))
       if let connectionsPerPeer { members.append(("connections_per_peer", "\(connectionsPerPeer)")) }
       if let idleTimeout { members.append(("idle_timeout", Quantity.text(duration: idleTimeout))) }
@@ -46,6 +46,9 @@ extension SourceSettings {
         ["connections", "connections_per_peer", "handshake_timeout", "idle_timeout", "rate", "burst"], group)
     case .udp:
       try refuse(["connections", "connections_per_peer", "handshake_timeout", "idle_timeout"], group)
+    case .unixStream:
+      // All peers are this host.
+      try refuse(["connections_per_peer", "handshake_timeout", "rate", "burst"], group)
     case .tcp: try refuse(["handshake_timeout"], group)
     case .tls: break
     }

@@ -108,6 +108,7 @@ extension DaemonPlan.Input {
     case .udp: return .udp(address, sockets: settings.sockets)
     case .tcp: return .tcp(address)
     case .unix: return .unixDatagram(path: settings.listen.host)
+    case .unixStream: return .unixStream(path: settings.listen.host)
     case .tls:
       guard let certificate = settings.certificate, let key = settings.key else {
         throw SourceError(

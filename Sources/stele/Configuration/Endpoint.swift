@@ -1,14 +1,21 @@
 import Platform
 
 /// Where messages come from or go to: `udp://host:port`, `tcp://host:port`, `tls://host:port`,
-/// `unix:///path`. A source may also read files, which have a path and no URL.
+/// `unix:///path` (datagrams), `unix-stream:///path`. A source may also read files, which have a path and no URL.
 struct Endpoint: Equatable, Sendable {
-  enum Scheme: String, CaseIterable, Sendable { case udp, tcp, tls, unix, file }
+  enum Scheme: String, CaseIterable, Sendable {
+    case udp, tcp, tls, unix
+    case unixStream = "unix-stream"
+    case file
+
+    /// It is a unix socket, of datagrams or a stream.
+    var hasSocketFile: Bool { self == .unix || self == .unixStream }
+  }
 
   var scheme: Scheme
-  /// A name, an IPv4 address, or an IPv6 address without brackets; for `unix` and `file` the path.
+  /// A name, an IPv4 address, or an IPv6 address without brackets; for unix sockets and `file` the path.
   var host: String
-  /// 0 for `unix` and `file`.
+  /// 0 for unix sockets and `file`.
   var port: UInt16
 
   /// Why a URL is none of these.
@@ -28,20 +35,22 @@ struct Endpoint: Equatable, Sendable {
   init(_ url: String) throws(Invalid) {
     guard let separator = url.utf8.firstIndex(of: UInt8(ascii: ":")), url[separator...].hasPrefix("://")
     else {
-      throw Invalid(url: url, reason: "it must begin with udp://, tcp://, tls:// or unix://")
+      throw Invalid(url: url, reason: "it must begin with udp://, tcp://, tls://, unix:// or unix-stream://")
     }
     if url.hasPrefix("file://") {
       throw Invalid(
         url: url, reason: "a file is followed with 'file: PATH' in place of 'listen', or --file PATH")
     }
     guard let scheme = Scheme(rawValue: String(url[..<separator])) else {
-      throw Invalid(url: url, reason: "'\(url[..<separator])' is not one of udp, tcp, tls, unix")
+      throw Invalid(url: url, reason: "'\(url[..<separator])' is not one of udp, tcp, tls, unix, unix-stream")
     }
     let rest = String(url[url.index(separator, offsetBy: 3)...])
     self.scheme = scheme
-    if scheme == .unix {
+    if scheme.hasSocketFile {
       guard rest.hasPrefix("/") else {
-        throw Invalid(url: url, reason: "a unix socket needs an absolute path: unix:///run/stele/nginx.sock")
+        throw Invalid(
+          url: url,
+          reason: "a unix socket needs an absolute path: \(scheme.rawValue):///run/stele/nginx.sock")
       }
       guard rest.utf8.count <= 107 else {
         throw Invalid(
@@ -70,14 +79,23 @@ struct Endpoint: Equatable, Sendable {
     return (host, port)
   }
 
+  var hasSocketFile: Bool { scheme.hasSocketFile }
+  /// What is sent there has no bounds but those that framing gives it.
+  var isStream: Bool { scheme == .tcp || scheme == .tls || scheme == .unixStream }
+
+  /// Only one of the two can be listened to: a socket file is of one type.
+  func sharesPlace(with other: Endpoint) -> Bool {
+    self == other || hasSocketFile && other.hasSocketFile && host == other.host
+  }
+
   /// The addresses that the host has, in the system's order of preference.
   func addresses() throws(ResolveError) -> [SocketAddress] {
-    scheme == .unix ? [.unix(path: host)] : try SocketAddress.resolve(host: host, port: port)
+    hasSocketFile ? [.unix(path: host)] : try SocketAddress.resolve(host: host, port: port)
   }
 
   /// As it is written in configurations.
   var url: String {
-    if scheme == .unix { return "unix://\(host)" }
+    if hasSocketFile { return "\(scheme.rawValue)://\(host)" }
     if scheme == .file { return "file:\(host)" }
     return host.contains(":") ? "\(scheme)://[\(host)]:\(port)" : "\(scheme)://\(host):\(port)"
   }

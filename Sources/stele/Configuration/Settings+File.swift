@@ -76,12 +76,12 @@ extension Settings {
     if sources.contains(where: { $0.name == source.name }) {
       throw name.error("there is a source '\(source.name)' already; each needs a name of its own")
     }
-    if let other = sources.first(where: { $0.listen == source.listen }),
+    if let other = sources.first(where: { $0.listen.sharesPlace(with: source.listen) }),
       let place = group["listen"] ?? group["file"],
-      source.listen.port != 0 || source.listen.scheme == .unix || source.listen.scheme == .file
+      source.listen.port != 0 || source.listen.hasSocketFile || source.listen.scheme == .file
     {
       let verb = source.listen.scheme == .file ? "reads" : "listens on"
-      throw place.error("the source '\(other.name)' \(verb) \(source.listen.url) already")
+      throw place.error("the source '\(other.name)' \(verb) \(other.listen.url) already")
     }
     sources.append(source)
   }
@@ -223,7 +223,7 @@ extension SourceSettings {
   func refuse(_ words: [String], _ group: ConfigurationGroup) throws(ConfigurationError) {
     for word in words {
       if let key = group.key(word) {
-        let kind = listen.scheme == .file ? "file" : "\(listen.scheme)://"
+        let kind = listen.scheme == .file ? "file" : "\(listen.scheme.rawValue)://"
         throw key.error("'\(word)' says nothing for a \(kind) source; remove it")
       }
     }
@@ -237,6 +237,7 @@ extension SourceSettings {
     case .file: try refuse(["framing", "receive_buffer", "sockets", "allow"], group)
     case .udp: try refuse(["framing", "max_message"], group)
     case .unix: try refuse(["framing", "max_message", "sockets", "allow"], group)
+    case .unixStream: try refuse(["receive_buffer", "sockets", "allow"], group)
     case .tcp, .tls: try refuse(["receive_buffer", "sockets"], group)
     }
     if let value = group["start"] { startsAtEnd = try value.choice(FileStart.self) == .end }

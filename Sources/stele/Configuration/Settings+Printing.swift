@@ -144,7 +144,7 @@ extension SourceSettings {
         ("receive_buffer", Quantity.text(size: Int64(receiveBuffer))), ("sockets", "\(sockets)"),
       ]
     case .unix: members.append(("receive_buffer", Quantity.text(size: Int64(receiveBuffer))))
-    case .tcp, .tls:
+    case .tcp, .tls, .unixStream:
       members += [
         ("framing", framing.rawValue), ("max_message", Quantity.text(size: Int64(messageLimit))),
       ]

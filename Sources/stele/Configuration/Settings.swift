@@ -83,13 +83,13 @@ struct SourceSettings: Equatable, Sendable {
     if listen.scheme == .file { messageLimit = Syslog.Limits.messageBytesAllowed.upperBound }
   }
 
-  /// A name for a source that was given none: `udp-5514`, `unix-nginx`, `file-access`.
+  /// A name for a source that was given none: `udp-5514`, `unix-nginx`, `unix-stream-nginx`, `file-access`.
   static func name(for endpoint: Endpoint) -> String {
-    guard endpoint.scheme == .unix || endpoint.scheme == .file else {
+    guard endpoint.hasSocketFile || endpoint.scheme == .file else {
       return "\(endpoint.scheme)-\(endpoint.port)"
     }
     let file = endpoint.host.split(separator: "/").last ?? "socket"
     let stem = file.split { $0 == "." || $0 == "*" }.first ?? "all"
-    return "\(endpoint.scheme)-\(stem)"
+    return "\(endpoint.scheme.rawValue)-\(stem)"
   }
 }

@@ -228,7 +228,7 @@ struct LossReport {
       limits.append(
         "datagrams that the sender or the network dropped, unless the format has HAProxy's %lc with the "
           + "frontend and the process id (layer counter_gap); \(help)")
-    case "tcp", "tls":
+    case "tcp", "tls", "unix-stream":
       limits.append("what was on its way when a connection broke: senders get no acknowledgement; \(help)")
     case "unix":
       limits.append("messages that the sender gave up because the socket was full; \(help)")

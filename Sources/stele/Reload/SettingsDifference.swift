@@ -56,7 +56,8 @@ struct SettingsDifference: Equatable, Sendable {
 
   /// Groups whose every key can change while the daemon runs.
   private static let live = [
-    "commit", "segment", "retention", "timestamps", "scrub", "witnesses", "sources",
+    "commit", "segment", "retention", "timestamps", "scrub", "witnesses", "http",
+    "sources",
   ]
 
   /// Those for which the daemon must be started anew.

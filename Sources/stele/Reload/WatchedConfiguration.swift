@@ -20,6 +20,7 @@ final class WatchedConfiguration: WatchedFiles {
   private let daemon: Daemon
   private let formats: WatchedFormats
   private let companions: Companions
+  private let http: StatusService
   private let reloads: ReloadState
   private let logger: Logger
   private let state: Mutex<State>
@@ -27,8 +28,9 @@ final class WatchedConfiguration: WatchedFiles {
   /// `settings` are what the daemon was started with.
   init(
     _ path: String, _ settings: Settings, _ daemon: Daemon, _ formats: WatchedFormats,
-    _ companions: Companions, _ reloads: ReloadState, _ logger: Logger
+    _ companions: Companions, _ http: StatusService, _ reloads: ReloadState, _ logger: Logger
   ) {
+    self.http = http
     self.reloads = reloads
     self.path = path
     self.daemon = daemon
@@ -81,8 +83,15 @@ final class WatchedConfiguration: WatchedFiles {
     let failures = SourceTestRun.failures(new, plan)
     if !failures.isEmpty { throw FailedTests(failures: failures) }
     let crew = try companions.crew(new)
-    try daemon.reload(
-      plan, changed: difference.sources, record: Self.record(hash, difference.acceptance))
+    let server = try http.prepare(new.http)
+    do {
+      try daemon.reload(
+        plan, changed: difference.sources, record: Self.record(hash, difference.acceptance))
+    } catch {
+      http.discard(server)
+      throw error
+    }
+    http.commit(server)
     formats.follow(plan, changed: difference.sources)
     // The sources are changed by now: what is left must not undo them.
     do { try companions.replace(by: crew) } catch { logger.critical("\(error); restart the daemon") }

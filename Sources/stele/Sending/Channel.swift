@@ -18,12 +18,11 @@ struct Channel: ~Copyable {
 
   /// Connects, and for `tls://` shakes hands.
   static func open(_ endpoint: Endpoint, _ context: TLSClientContext?) throws -> Channel {
-    let isStream = endpoint.scheme == .tcp || endpoint.scheme == .tls
-    let socket = try connect(endpoint, isStream ? .stream : .datagram)
+    let socket = try connect(endpoint, endpoint.isStream ? .stream : .datagram)
     let poll = try EventPoll()
     try poll.add(socket.descriptor, token: 0, writable: true)
     let tls = try context.map { TLSSession(try TLSClientConnection($0, host: endpoint.host)) }
-    var channel = Channel(socket, poll, tls, isStream: isStream)
+    var channel = Channel(socket, poll, tls, isStream: endpoint.isStream)
     if tls != nil { try channel.shakeHands() }
     return channel
   }

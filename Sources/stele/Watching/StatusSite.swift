@@ -9,7 +9,7 @@ import HTTP
 ///     /ready     200 while messages are received and stored, else 503
 ///     /status    the snapshot, as --status-json prints it
 struct StatusSite: Sendable {
-  let limits: HealthLimits
+  let limits: @Sendable () -> HealthLimits
   let snapshot: @Sendable () -> DaemonSnapshot
 
   var routes: [HTTPRoute] {
@@ -18,7 +18,7 @@ struct StatusSite: Sendable {
         HTTPReply(200, Exposition.text(snapshot().metrics), type: Exposition.mediaType, headers: Self.fresh)
       },
       HTTPRoute("GET", "/health") { [snapshot, limits] _ in
-        let health = Health(snapshot(), limits)
+        let health = Health(snapshot(), limits())
         return Self.reply(health.isGood ? 200 : 503, health.json)
       },
       HTTPRoute("GET", "/ready") { [snapshot] _ in

@@ -24,7 +24,7 @@ extension Event {
   }
 
   private static let transports: [UInt8: String] = [
-    0: "file", 1: "udp", 2: "tcp", 3: "tls", 4: "unix", 6: "stdin",
+    0: "file", 1: "udp", 2: "tcp", 3: "tls", 4: "unix", 6: "stdin", 7: "unix-stream",
   ]
 
   /// Reads the envelope's fields: tag, byte count, bytes. Stops where they end early.
