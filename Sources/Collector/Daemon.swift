@@ -136,6 +136,7 @@ public final class Daemon: Sendable {
   private let acts = ActLock()
   private let control = Mutex<ControlServer?>(nil)
   let retention = Mutex<RetentionKeeper?>(nil)
+  private let retentionClock = RetentionClock()
   let note: @Sendable (String) -> Void
   /// What the control channel answers when it is asked for the status.
   public let report = DaemonReport()
@@ -235,7 +236,7 @@ public final class Daemon: Sendable {
     guard let policy else { return }
     let keeper = try RetentionKeeper(
       PruneAct(plan.directory, policy), PipelineSession(pipeline), acts, interval: plan.retentionInterval,
-      notice: note)
+      clock: retentionClock, notice: note)
     retention.withLock { $0 = keeper }
   }
 

@@ -77,6 +77,15 @@ struct ClockWatch {
     return step
   }
 
+  /// What to say of a step that was not just a correction; nil of a smaller one.
+  static func text(_ step: Int64) -> String? {
+    let seconds = abs(step) / 1_000_000_000
+    guard seconds >= 60 else { return nil }
+    return "the system's clock was set \(step > 0 ? "forward" : "back") by \(seconds) s. Times of entries are by the "
+      + "new clock from here on, and the log says so; their order, and what proves it, does not depend on the clock. If "
+      + "nobody set it, look at the host's time service"
+  }
+
   /// The entry that says so. Times of entries behind it are by the new clock.
   static func record(_ step: Int64) -> String {
     #"{"type":"clock_step","seconds":\#(JSONValue.decimal(Double(step) / 1e9, digits: 3).text)}"#

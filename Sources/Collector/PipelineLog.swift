@@ -155,7 +155,10 @@ final class PipelineLog: Sendable {
       if place == nil { place = try reserve(isTime: now - lastCheckpoint >= options.checkpointInterval) }
       // Everybody waits for room: a slab that they fill would only be one less.
       if disk.isFull { continue }
-      if let step = clock.step() { tell(ClockWatch.record(step)) }
+      if let step = clock.step() {
+        tell(ClockWatch.record(step))
+        if let text = ClockWatch.text(step) { alarm(text) }
+      }
       if now - lastEntry >= options.heartbeatInterval {
         lastEntry = now
         tell(#"{"type":"heartbeat"}"#)
@@ -197,7 +200,7 @@ final class PipelineLog: Sendable {
     }
     guard unsafe writer.tree.size > writer.checkpointSize || !asked.isEmpty else { return nil }
     var plan: SegmentPlan?
-    let isFull = unsafe writer.shouldRoll(now: Clock.realtime()) || !hasRolled
+    let isFull = unsafe writer.shouldRoll || !hasRolled
     if unsafe isFull && !sequencer.isRolling(from: writer.plan) {
       plan = try unsafe writer.makePlan()
       wantsRoll.store(false, ordering: .releasing)

@@ -59,8 +59,8 @@ public struct LossEvent: Equatable, Sendable {
 public final class LossLedger: Sendable {
   private struct State {
     var events: [LossEvent] = []
-    /// By source and layer, since the start; of layers with several units only messages.
-    var totals: [UInt32: [LossLayer: UInt64]] = [:]
+    /// By source, since the start.
+    var totals: [UInt32: LossTotals] = [:]
   }
 
   private let state = Mutex(State())
@@ -77,10 +77,7 @@ public final class LossLedger: Sendable {
       } else {
         state.events.append(event)
       }
-      if event.layer.unit == event.unit || event.unit == .messages {
-        let total = state.totals[event.source]?[event.layer] ?? 0
-        state.totals[event.source, default: [:]][event.layer] = total.addingCapped(event.count)
-      }
+      state.totals[event.source, default: LossTotals()].add(event)
     }
   }
 
@@ -94,15 +91,27 @@ public final class LossLedger: Sendable {
 
   /// What a source has lost since the start, by layer, each in the layer's unit.
   public func totals(of source: UInt32) -> LossTotals {
-    LossTotals(counts: state.withLock { $0.totals[source] ?? [:] })
+    state.withLock { $0.totals[source] ?? LossTotals() }
   }
 }
 
 /// What a source has lost, by layer.
 public struct LossTotals: Equatable, Sendable {
+  /// Each in the layer's unit; of layers with several only messages.
   public var counts: [LossLayer: UInt64] = [:]
+  /// Connections that were not let in.
+  public var connections: [LossLayer: UInt64] = [:]
 
   public init(counts: [LossLayer: UInt64] = [:]) { self.counts = counts }
+
+  mutating func add(_ event: LossEvent) {
+    if event.layer.unit == event.unit || event.unit == .messages {
+      counts[event.layer] = (counts[event.layer] ?? 0).addingCapped(event.count)
+    }
+    if event.unit == .connections {
+      connections[event.layer] = (connections[event.layer] ?? 0).addingCapped(event.count)
+    }
+  }
 
   /// All of them, in the order of the layers.
   public var sorted: [(layer: LossLayer, count: UInt64)] {

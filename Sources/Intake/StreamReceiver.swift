@@ -209,6 +209,7 @@ struct StreamReceiver: ~Copyable {
         count += more
         room -= more
       } catch {
+        give(connection, "connection ended: \(error)")
         return nil
       }
     }
@@ -347,10 +348,21 @@ struct StreamReceiver: ~Copyable {
         !connection.isPaused, now - connection.lastHeard >= timeout
       else { continue }
       connection.source.counters.connectionsIdle.add(1)
+      give(connection, silence(connection, timeout))
       if !finish(connection) { return false }
       remove(token)
     }
     return true
+  }
+
+  private func silence(_ connection: Connection, _ timeout: Int64) -> String {
+    "connection ended: nothing came on it for \(timeout / 1_000_000) ms, its idle_timeout"
+      + (connection.carry.isEmpty ? "" : "; what came of an unfinished message is stored")
+  }
+
+  private mutating func give(_ connection: Connection, _ text: String) {
+    notices.give(
+      IntakeNotice(source: connection.source.name, peer: connection.peer, text: text), now: now)
   }
 
   /// Tells all senders that this is the end, and reads until they have heard it: closing at once would reset

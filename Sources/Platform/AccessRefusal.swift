@@ -37,9 +37,14 @@ public struct AccessRefusal: Equatable, Sendable, CustomStringConvertible {
       self = refusal
       return
     }
-    // It may be read, or is not there: what was refused is writing.
+    // It may be read, or is not there yet: what was refused is writing.
+    if unsafe faccessat(AT_FDCWD, path, F_OK, 0) == 0 {
+      guard let refusal = Self.refusal(path, W_OK) else { return nil }
+      self = refusal
+      return
+    }
     let parent = path.lastIndex(of: "/").map { String(path[..<$0]) } ?? "."
-    guard let refusal = Self.refusal(path, W_OK) ?? Self.refusal(parent.isEmpty ? "/" : parent, W_OK | X_OK)
+    guard let refusal = Self.refusal(parent.isEmpty ? "/" : parent, W_OK | X_OK)
     else { return nil }
     self = refusal
   }

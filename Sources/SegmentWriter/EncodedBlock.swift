@@ -11,6 +11,8 @@ public final class SegmentPlan: Sendable {
   public let seed: SaltKey
   /// Nanoseconds since 1970 UTC.
   public let created: Int64
+  /// The same moment on the clock that nobody sets (`Clock.monotonic()`).
+  let born = Clock.monotonic()
   /// The key that blocks of messages are encrypted with; nil when they are stored in the clear. Wiped when the
   /// segment ends.
   public let key: SegmentKey?

@@ -163,10 +163,10 @@ public final class LogWriter {
   }
 
   /// Whether the segment that is being written has reached its size or age, so that the next block should
-  /// belong to a new plan.
-  public func shouldRoll(now: Int64) -> Bool {
+  /// belong to a new plan. However the system's clock is set, the age is the time that has passed.
+  public var shouldRoll: Bool {
     guard let open else { return false }
-    return limits.areReached(bytes: open.offset, age: now - open.plan.created)
+    return limits.areReached(bytes: open.offset, age: Clock.monotonic() - open.plan.born)
   }
 
   /// Appends a block, which must continue the tree. Its plan decides the segment.

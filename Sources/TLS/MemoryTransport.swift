@@ -8,6 +8,8 @@ struct MemoryTransport: ~Copyable {
   var input = ByteView()
   /// Bytes to be sent.
   var output = ByteBuffer(capacity: 16)
+  /// What is wrong with the peer's certificate, and whose it is, once it has been refused.
+  var refusal: String?
 
   /// A new BIO over `transport`, which must outlive it.
   static func makeBIO(_ transport: UnsafeMutablePointer<MemoryTransport>) -> OpaquePointer? {
@@ -15,6 +17,25 @@ struct MemoryTransport: ~Copyable {
     unsafe BIO_set_data(bio, transport)
     unsafe BIO_set_init(bio, 1)
     return unsafe bio
+  }
+
+  /// Lets `noteRefusal` find the transport of a session.
+  static func join(_ session: OpaquePointer, _ transport: UnsafeMutablePointer<MemoryTransport>) {
+    unsafe SSL_set_ex_data(session, 0, transport)
+  }
+
+  /// Keeps what a certificate is refused for, while OpenSSL still knows it.
+  static func noteRefusal(_ store: OpaquePointer) {
+    let place = SSL_get_ex_data_X509_STORE_CTX_idx()
+    guard let session = unsafe X509_STORE_CTX_get_ex_data(store, place),
+      let data = unsafe SSL_get_ex_data(OpaquePointer(session), 0)
+    else { return }
+    let verdict = unsafe Int(X509_STORE_CTX_get_error(store))
+    var text = unsafe String(cString: X509_verify_cert_error_string(verdict))
+    if let certificate = unsafe X509_STORE_CTX_get_current_cert(store) {
+      text += " (\(unsafe PeerCertificate(certificate).text))"
+    }
+    unsafe data.assumingMemoryBound(to: MemoryTransport.self).pointee.refusal = text
   }
 }
 

@@ -49,6 +49,7 @@ import Synchronization
     // Both directions use the one BIO, which belongs to the session from here on.
     unsafe SSL_set_bio(session, bio, bio)
     unsafe SSL_set_accept_state(session)
+    unsafe MemoryTransport.join(session, transport)
     unsafe self.session = session
     unsafe self.transport = transport
   }
@@ -85,7 +86,11 @@ import Synchronization
       return true
     }
     let error = unsafe SSL_get_error(session, result)
-    guard error == SSL_ERROR_WANT_READ else { throw .last("shake hands") }
+    guard error == SSL_ERROR_WANT_READ else {
+      var failure = TLSError.last("shake hands")
+      if let refusal = unsafe transport.pointee.refusal { failure.reason += ": \(refusal)" }
+      throw failure
+    }
     try checkOutput()
     return false
   }

@@ -174,6 +174,9 @@ import Synchronization
     // Told to clients, so that one with several certificates can choose. Owned by the context from here on.
     unsafe SSL_CTX_set_client_CA_list(context, names)
     let strict = clientCertificate == .required ? SSL_VERIFY_FAIL_IF_NO_PEER_CERT : 0
-    unsafe SSL_CTX_set_verify(context, SSL_VERIFY_PEER | strict, nil)
+    unsafe SSL_CTX_set_verify(context, SSL_VERIFY_PEER | strict) { isTrusted, store in
+      if isTrusted == 0, let store = unsafe store { unsafe MemoryTransport.noteRefusal(store) }
+      return isTrusted
+    }
   }
 }

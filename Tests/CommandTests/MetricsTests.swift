@@ -95,12 +95,13 @@ import Testing
       samples["stele_fsync_duration_seconds_bucket{le=\"+Inf\"}"]
         == samples["stele_fsync_duration_seconds_count"])
     #expect(Int(samples["stele_fsync_duration_seconds_count"] ?? "") ?? 0 > 0)
+    #expect(samples["stele_config_reload_success"] == "1")
     #expect(samples["stele_ready"] == "1" && samples["stele_writing_failed"] == "0")
     #expect(
       Int(samples["stele_segment_open_bytes"] ?? "") ?? 0 > 0 && samples["stele_segments_sealed"] == "2")
-    // The kernel of a container may not tell, and then nothing is said.
+    // The kernel of a container may not tell, and then nothing is said; no source of this daemon has a certificate.
     let ofClock = "stele_clock_synchronized"
-    let known = Self.names(text).union([ofClock])
+    let known = Self.names(text).union([ofClock, "stele_certificate_not_after_seconds"])
     for file in ["grafana-dashboard.json", "alerts.yaml"] {
       let named = Self.names(try Self.packaged(file))
       #expect(named.count > 10 && named.subtracting(known) == [], "\(file)")
@@ -112,6 +113,7 @@ import Testing
     #expect(
       unseen == [
         "stele_build_info", "stele_source_info", "stele_writing_failed", "stele_timestamp_failed",
+        "stele_config_reload_success", "stele_config_reload_success_timestamp_seconds",
         "stele_scrub_rounds_total", "stele_scrub_last_round_timestamp_seconds",
       ])
     let status = try #require(Sandbox.object(try Self.get(url + "/status").body))

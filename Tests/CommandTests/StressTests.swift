@@ -92,6 +92,44 @@ import Testing
     #expect(verified.status == 0, "\(verified.text)")
   }
 
+  /// Senders that promise long messages and send them byte by byte, or not at all, are ended in time and named;
+  /// what came of their messages is stored, and others are served meanwhile.
+  @Test func slowSendersAreEndedAndAccountedFor() throws {
+    try sandbox.write(
+      "stele.yaml",
+      """
+      log: {directory: log}
+      commit: 20ms
+      sources:
+        - name: slow
+          listen: tcp://127.0.0.1:0
+          format: nginx/combined
+          idle_timeout: 2s
+
+      """)
+    let daemon = try DaemonProcess(sandbox, ["--config", "@stele.yaml"])
+    let port = try #require(UInt16(daemon.url("slow").split(separator: ":").last ?? ""))
+    let slow = try (0..<1000).map { _ in try #require(LoopbackSocket.connect(port)) }
+    defer { for socket in slow { close(socket) } }
+    for piece in ["6", "0", "000 ", "<", "1", "34>1 "] {
+      for socket in slow { LoopbackSocket.send(socket, piece) }
+    }
+    try sandbox.write("lines", Sandbox.lines.joined(separator: "\n") + "\n")
+    #expect(try sandbox.stele("replay", "@lines", "--to", daemon.url("slow")).status == 0)
+    #expect(waitUntilAccounted(daemon, "slow", 1020), "\(daemon.status)")
+    let status = try String(contentsOfFile: "/proc/\(daemon.program.identifier)/status", encoding: .utf8)
+    let peak = status.split(separator: "\n").first { $0.hasPrefix("VmHWM") }?.split(separator: " ")[1]
+    #expect(Int(peak ?? "") ?? .max < 400_000, "kB of memory: \(peak ?? "")")
+    let ended = daemon.stop()
+    #expect(ended.status == 0 && ended.errors.contains("its idle_timeout; what came of"), "\(ended.errors)")
+    let found = try sandbox.stele("search", "@log", "--output", "raw").text.split(separator: "\n")
+    #expect(found.count == 1020)
+    let records = try sandbox.stele("search", "@log", "--entries", "control", "--output", "raw").text
+      .split(separator: "\n").compactMap { Sandbox.object($0) }
+    let cut = records.filter { $0["type"] as? String == "loss" && $0["layer"] as? String == "cut" }
+    #expect(cut.reduce(0) { $0 + ($1["count"] as? Int ?? 0) } == 1000)
+  }
+
   /// Senders that come and go by the hundred, in the middle of frames too, keep nobody waiting.
   @Test func aFloodOfConnectionsKeepsNobodyWaiting() throws {
     let daemon = try DaemonProcess(

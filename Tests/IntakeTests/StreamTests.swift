@@ -301,13 +301,14 @@ import Testing
     let intakes = try Intakes()
     _ = try intakes.listeners.bind(tcp())
     let address = try intakes.address("tcp")
+    guard case .ip(_, let port) = address else { throw Missing() }
     let error = #expect(throws: ListenError.self) {
       _ = try intakes.listeners.bind(Source(id: 8, name: "second", endpoint: .tcp(address)))
     }
     #expect(
       error?.description
         == "source second: cannot listen on tcp://\(address): Address already in use; another process, "
-        + "or another source, has it")
+        + "or another source, has it (ss -lnpt 'sport = :\(port)' tells which)")
   }
 }
 

@@ -123,7 +123,19 @@ final class Certificates: Sendable {
     let other = "-cert \(certificates.file("other.crt")) -key \(certificates.file("other.key"))"
     _ = send(try write("<1>secret\n"), to: port, "\(version) \(other)")
     waitUntil("another failure") { counters.reading.tlsFailures == 2 }
-    #expect(intakes.notices.all.contains { $0.contains("certificate verify failed") })
+    #expect(
+      intakes.notices.all.contains { $0.contains("certificate verify failed: ") && $0.contains("(CN=other)") })
+    // Signed by the right one, long ago.
+    let status = shell(
+      """
+      exec 2>/dev/null; cd \(certificates.path) && openssl x509 -req -in client.csr -CA ca.crt -CAkey ca.key \\
+        -CAcreateserial -days -1 -out expired.crt
+      """)
+    try #require(status == 0)
+    let old = "-cert \(certificates.file("expired.crt")) -key \(certificates.file("client.key"))"
+    _ = send(try write("<1>secret\n"), to: port, "\(version) \(old)")
+    waitUntil("a third failure") { counters.reading.tlsFailures == 3 }
+    #expect(intakes.notices.all.contains { $0.contains("certificate has expired (CN=client,O=Example)") })
     #expect(intakes.finish() == [])
     #expect(counters.reading.connectionsOpen == 0)
   }

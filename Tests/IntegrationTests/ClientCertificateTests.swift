@@ -126,4 +126,36 @@ import Testing
       records.allSatisfy { $0.text("source") == "secure" && $0.text("not_after")?.hasSuffix("Z") == true })
     try log.expectIntact()
   }
+
+  /// What was refused is read again although nothing can be seen to have changed: the same size, the same time.
+  @Test(.needs(.openssl)) func aPairThatCouldNotBeUsedIsTriedAgain() throws {
+    let scratch = try Scratch()
+    let certificates = try Certificates(in: scratch)
+    let log = try SteleLog(in: scratch)
+    let daemon = try Daemon(
+      log,
+      sources: """
+          - name: secure
+            listen: tls://127.0.0.1:0
+            certificate: \(certificates.file("server.crt"))
+            key: \(certificates.file("server.key"))
+            client_ca: \(certificates.file("ca.crt"))
+
+        """)
+    let key = certificates.file("server.key")
+    let time = [FileAttributeKey.modificationDate: Date(timeIntervalSince1970: 1_700_000_000)]
+    func overwrite(_ text: String) throws {
+      let file = try #require(FileHandle(forWritingAtPath: key))
+      try file.write(contentsOf: Data(text.utf8))
+      try file.close()
+      try FileManager.default.setAttributes(time, ofItemAtPath: key)
+    }
+    let good = scratch.text("server.key")
+    try overwrite(String(repeating: "x", count: good.utf8.count))
+    waitUntil("a refusal") { daemon.child.complaints.contains("cannot be used") }
+    try overwrite(good)
+    waitUntil("the second attempt") { daemon.child.complaints.contains("the certificate is now") }
+    daemon.stop()
+    #expect(try log.records("certificate").map { $0.fields["accepted"] as? Bool } == [false, true])
+  }
 }

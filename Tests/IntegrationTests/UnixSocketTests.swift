@@ -62,6 +62,7 @@ import Testing
       """
       global
         tune.bufsize 32768
+        tune.http.logurilen 16384
         log ring@counted len 16384 format rfc5424 local0
         log ring@lines len 16384 format rfc3164 local1
       ring counted

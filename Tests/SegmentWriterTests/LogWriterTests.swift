@@ -101,9 +101,9 @@ import Testing
     var options = WriterOptions()
     options.segmentByteLimit = 1
     let writer = try log.open(options)
-    #expect(!writer.shouldRoll(now: Clock.realtime()))
+    #expect(!writer.shouldRoll)
     try writer.append(control: ["x"])
-    #expect(writer.shouldRoll(now: Clock.realtime()))
+    #expect(writer.shouldRoll)
     try writer.close()
   }
 

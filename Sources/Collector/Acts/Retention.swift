@@ -57,10 +57,11 @@ public struct PruneAct: Sendable {
   /// The segments that the policy lets go, oldest first, up to one that is held.
   public func plan(_ table: HoldTable, now: Int64 = Clock.realtime()) throws(ActError) -> Plan {
     let segments = try sealed()
+    let times = Self.times(of: segments.map(\.lastTime), now: now)
     var left = segments.reduce(0) { $0 + $1.byteCount }
     var plan = Plan()
-    for segment in segments {
-      let isOld = policy.age.map { segment.lastTime < now - $0 } ?? false
+    for (segment, time) in zip(segments, times) {
+      let isOld = policy.age.map { time < now - $0 } ?? false
       let isTooMuch = policy.size.map { left > $0 } ?? false
       guard isOld || isTooMuch else { break }
       if let hold = table.holds.first(where: { $0.entries.overlaps(segment.first..<segment.end) }) {
@@ -72,6 +73,39 @@ public struct PruneAct: Sendable {
     }
     return plan
   }
+
+  /// When segments ended, given their latest receive times in the order of the log, whatever the clock was then:
+  /// none before those in front of it; and of one with a time that is yet to come, when the next that has none
+  /// ended, or never.
+  static func times(of latest: [Int64], now: Int64) -> [Int64] {
+    var times: [Int64] = []
+    var end = Int64.min
+    for time in latest {
+      if time <= now { end = max(end, time) }
+      times.append(time <= now ? end : .max)
+    }
+    for index in times.indices.dropLast().reversed() where times[index] == .max {
+      times[index] = times[index + 1]
+    }
+    return times
+  }
+
+  /// The time that the newest sealed segments tell, as in `SteadyClock`; nil when there is none that can be read.
+  func knownTime() -> Int64? {
+    guard let directory = try? Directory(path), let names = try? directory.names() else { return nil }
+    let firsts = names.compactMap { FileNames.parse($0) }.filter { $0.1 == .segment }.map(\.0)
+    var blocks: [(first: Int64, last: Int64)] = []
+    for first in firsts.sorted(by: >).prefix(Self.knownSegments) {
+      guard let file = try? MappedFile(try directory.openFile(FileNames.name(first, .segment))),
+        let footer = try? SegmentFooter.decode(file.view).footer
+      else { break }
+      blocks += footer.blocks.reversed().map { ($0.contents.firstTime, $0.contents.lastTime) }
+    }
+    return SteadyClock.known(blocks)
+  }
+
+  /// Newest segments that are asked for the time: more than a day's, unless they are short.
+  private static let knownSegments = 100
 
   /// Removes what the plan names.
   public func run(_ session: any LogSession, _ table: HoldTable, _ plan: Plan) throws(ActError) {
@@ -153,6 +187,7 @@ final class RetentionKeeper: Sendable {
   private let session: PipelineSession
   private let acts: ActLock
   private let interval: Int64
+  private let clock: RetentionClock
   private let notice: @Sendable (String) -> Void
   private let lock = Lock()
   private let changed = Condition()
@@ -163,13 +198,14 @@ final class RetentionKeeper: Sendable {
 
   /// Looks at once, and every `interval` nanoseconds. `notice` gets what was removed, and what could not be.
   init(
-    _ act: PruneAct, _ session: PipelineSession, _ acts: ActLock, interval: Int64,
+    _ act: PruneAct, _ session: PipelineSession, _ acts: ActLock, interval: Int64, clock: RetentionClock,
     notice: @escaping @Sendable (String) -> Void
   ) throws(SystemError) {
     self.act = act
     self.session = session
     self.acts = acts
     self.interval = interval
+    self.clock = clock
     self.notice = notice
     unsafe thread = try Thread(name: "stele-retention", stackSize: 1 << 20) { [self] in run() }
   }
@@ -193,7 +229,14 @@ final class RetentionKeeper: Sendable {
 
   private func prune(_ table: inout HoldTable) throws(ActError) {
     try writing { () throws(WriteError) in try table.update(act.path) }
-    let plan = try act.plan(table)
+    let (now, newLead) = clock.read { act.knownTime() }
+    if let newLead, act.policy.age != nil {
+      notice(
+        "retention: the clock is \(newLead / 1_000_000_000) s ahead of the time that was known. In case that is a "
+          + "mistake, entries are removed by the time known before until the new one has stood for a day; "
+          + "`stele prune` does not wait")
+    }
+    let plan = try act.plan(table, now: now)
     try act.run(session, table, plan)
     if let last = plan.segments.last {
       notice("retention: entries before \(last.end) were removed by the policy '\(act.policy.text)'")

@@ -60,7 +60,8 @@ final class Reconciliation: Sendable {
         failure = "\(error)"
       }
       let now = Clock.realtime()
-      if now >= due || stop.isSet {
+      // The clock may have been set back.
+      if now >= due || due - now > settings.every || stop.isSet {
         if let entry = run.statement(daemon.account(of: source), failure) { daemon.record(entry.text) }
         if stop.isSet { return }
         due = (now / settings.every + 1) * settings.every

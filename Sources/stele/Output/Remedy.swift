@@ -31,7 +31,8 @@ enum Remedy {
     // A log that root has made, and a daemon that runs as somebody else.
     let log = refusal.path
     if path == log + "/vkey", refusal.owner == "root", refusal.user != "root" {
-      return "; \(refusal), or make the log \(refusal.user)'s: chown -R \(refusal.user) \(log) \(log).key \(log).next"
+      return
+        "; \(refusal), or make the log \(refusal.user)'s: chown -R \(refusal.user) \(log) \(log).key \(log).next"
     }
     return "; \(refusal)"
   }
@@ -41,7 +42,8 @@ enum Remedy {
     case let error as SystemError: error
     case WriteError.system(let error), ActError.write(.system(let error)), LogError.system(let error),
       DaemonError.system(let error), DaemonError.write(.system(let error)), ExportError.system(let error),
-      ExportError.log(.system(let error)):
+      ExportError.log(.system(let error)), DescriptionError.system(let error),
+      DescriptionError.log(.system(let error)):
       error
     case let error as ReadError: error.cause
     case let error as TLSError where error.reason == "\(Errno.accessDenied)":

@@ -93,6 +93,8 @@ final class FileWatch: Service {
       // Reading formats and plans has taken memory that is not needed until the next time.
       Platform.Process.trimMemory()
       manager?.notify("READY=1")
+      // What is to be watched from now on is looked at before it can change.
+      wake.yield()
     }
     for pending in waiting { pending.finish(verdicts) }
   }

@@ -16,6 +16,7 @@ final class WatchedCertificates: WatchedFiles {
   init(_ daemon: Daemon, _ logger: Logger) {
     self.daemon = daemon
     self.logger = logger
+    _ = isDue(isForced: false)
   }
 
   /// Looks at the sources that there are now: they come and go while the daemon runs.

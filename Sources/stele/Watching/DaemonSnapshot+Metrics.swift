@@ -79,8 +79,12 @@ extension DaemonSnapshot {
         "stele_connections_accepted_total", .counter, "Connections accepted."
       ) { $0.counters.connectionsAccepted },
       ofSources(
-        "stele_connections_refused_total", .counter, "Connections closed at once because there were too many."
+        "stele_connections_refused_total", .counter,
+        "Connections that were not let in, or not any more: too many, or a client that is not in the list."
       ) { $0.counters.connectionsRefused },
+      ofSources(
+        "stele_connections_idle_total", .counter, "Connections ended because nothing came on them for too long."
+      ) { $0.counters.connectionsIdle },
       ofSources("stele_connections_open", .gauge, "Connections that are open.") {
         $0.counters.connectionsOpen
       },
@@ -114,14 +118,15 @@ extension DaemonSnapshot {
 
   /// Every source has a sample of each layer from the start, so that the first loss is seen as a rise.
   private func losses(
-    _ name: String, _ help: String, where isMeant: (LossLayer) -> Bool
+    _ name: String, _ help: String, _ counts: KeyPath<LossTotals, [LossLayer: UInt64]> = \.counts,
+    where isMeant: (LossLayer) -> Bool
   ) -> MetricFamily {
     let layers = LossLayer.allCases.filter(isMeant)
     let samples = status.inputs.flatMap { input in
       layers.map { layer in
         MetricFamily.Sample(
           labels: [("source", input.name), ("layer", layer.rawValue)],
-          value: .number(input.losses.counts[layer] ?? 0))
+          value: .number(input.losses[keyPath: counts][layer] ?? 0))
       }
     }
     return MetricFamily(name, .counter, help, samples)
@@ -137,6 +142,9 @@ extension DaemonSnapshot {
       },
       losses("stele_lost_bytes_total", "Bytes of followed files that are known to be lost.") {
         $0.unit == .bytes
+      },
+      losses("stele_lost_connections_total", "Connections that were not let in, by why.", \.connections) {
+        $0 == .refused || $0 == .connectionLimit
       },
     ]
   }
