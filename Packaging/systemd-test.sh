@@ -156,6 +156,10 @@ stored() {
     numbers $source "$1" | awk -v n="$count" '$1 != NR - 1 { bad = 1 } END { exit bad || NR != n }' ||
       fail "$1: $source: not each of the $count messages is stored once and in order"
   done
+  # HAProxy drops what a unix socket has no room for, as while nobody reads it.
+  await "messages of socket under $1 are stored" isStored socket "$1" 1
+  numbers socket "$1" | awk '$1 <= last { bad = 1 } { last = $1 } END { exit bad }' last=-1 ||
+    fail "$1: socket: a message is stored twice, or too late"
   say "  $1: $http requests logged over UDP and over TLS, $unix datagrams over a unix socket: 0 lost, none twice"
 }
 
@@ -176,28 +180,32 @@ grep -q "stele init" "$work/dpkg" || fail "the package does not say what comes n
 inside runuser -u stele -- stele init /var/lib/stele/edge --origin test.example/edge >"$root/root/edge.vkey"
 
 
-# The log's key as a credential that only root may read; a TLS source beside those of the example.
+# The log's key and that of TLS as credentials that only root may read; a TLS source beside those of the example.
 mv "$root/var/lib/stele/edge.key" "$root/etc/stele/edge.key"
 chown 0:0 "$root/etc/stele/edge.key"
 mkdir -p "$root/etc/systemd/system/stele.service.d" "$root/etc/systemd/system/stele.socket.d"
-printf '[Service]\nLoadCredential=stele.key:/etc/stele/edge.key\nWatchdogSec=3\n' \
+printf '[Service]\nLoadCredential=stele.key:/etc/stele/edge.key\nLoadCredential=tls.crt:/etc/stele/tls.crt\n%s\n' \
+  'LoadCredential=tls.key:/etc/stele/tls.key' 'WatchdogSec=3' \
   >"$root/etc/systemd/system/stele.service.d/test.conf"
-printf '[Socket]\nListenStream=127.0.0.1:6514\n' >"$root/etc/systemd/system/stele.socket.d/test.conf"
-openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=stele \
+printf '[Socket]\nListenStream=127.0.0.1:6514\nListenDatagram=/run/stele/haproxy.sock\n' >"$root/etc/systemd/system/stele.socket.d/test.conf"
+openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 90 -subj /CN=stele \
   -addext subjectAltName=IP:127.0.0.1 -keyout "$root/etc/stele/tls.key" -out "$root/etc/stele/tls.crt" 2>/dev/null
-inside chown stele /etc/stele/tls.key
 cat >>"$root/etc/stele/stele.yaml" <<'END'
   - name: tls
     listen: tls://127.0.0.1:6514
     format: haproxy/httplog
-    certificate: /etc/stele/tls.crt
-    key: /etc/stele/tls.key
+    certificate: ${CREDENTIALS_DIRECTORY}/tls.crt
+    key: ${CREDENTIALS_DIRECTORY}/tls.key
     client_certificate: none
+  - name: socket
+    listen: unix:///run/stele/haproxy.sock
+    format: haproxy/httplog
 END
 cat >"$root/etc/haproxy/haproxy.cfg" <<'END'
 global
   log 127.0.0.1:5514 format rfc3164 local0
   log ring@stele format rfc5424 local0
+  log /run/stele/haproxy.sock format rfc3164 local0
 ring stele
   format rfc5424
   maxlen 8192
@@ -227,7 +235,7 @@ twice() { inside systemctl restart stele.service && sleep 1 && inside systemctl 
 load restart twice
 stored restart
 verified restart
-grep -qE '^3 sources, [0-9,]+ entries durable, [0-9,]+/s$' <<<"$(property StatusText)" ||
+grep -qE '^4 sources, [0-9,]+ entries durable, [0-9,]+/s$' <<<"$(property StatusText)" ||
   fail "the status line is '$(property StatusText)'"
 
 say "the journal has levels and fields"
@@ -239,8 +247,14 @@ grep -q '"STELE_LOG":"/var/lib/stele/edge"' "$work/journal" || fail "no STELE_LO
 
 say "reload"
 pid=$(property MainPID)
+chmod 0600 "$root/etc/stele/tls.key"
+sed -i 's/^# commit: 250ms /commit: 100ms /' "$root/etc/stele/stele.yaml"
 inside systemctl reload stele.service || fail "reload"
-isRunning && [ "$(property MainPID)" = "$pid" ] || fail "a reload ended the daemon"
+# "reloading" until READY=1 follows RELOADING=1.
+await "the reload has ended" isRunning
+[ "$(property MainPID)" = "$pid" ] || fail "a reload ended the daemon"
+isReloaded() { inside stele search /var/lib/stele/edge --entries control --output raw | grep -q '"key":"commit"'; }
+await "the changed configuration is taken over" isReloaded
 
 say "kill -9"
 inside kill -KILL "$pid"

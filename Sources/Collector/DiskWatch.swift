@@ -81,7 +81,8 @@ struct ClockWatch {
   static func text(_ step: Int64) -> String? {
     let seconds = abs(step) / 1_000_000_000
     guard seconds >= 60 else { return nil }
-    return "the system's clock was set \(step > 0 ? "forward" : "back") by \(seconds) s. Times of entries are by the "
+    return
+      "the system's clock was set \(step > 0 ? "forward" : "back") by \(seconds) s. Times of entries are by the "
       + "new clock from here on, and the log says so; their order, and what proves it, does not depend on the clock. If "
       + "nobody set it, look at the host's time service"
   }

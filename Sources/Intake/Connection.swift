@@ -110,7 +110,8 @@ final class Connection: @unchecked Sendable {
 
   /// Why the client that has shown `certificate` may not send, or nil when it may.
   private func authorize(_ certificate: PeerCertificate?) -> String? {
-    let shown = certificate.map { "\($0.text), \(PeerCertificate.text(fingerprint: $0.fingerprint))" } ?? "none"
+    let shown =
+      certificate.map { "\($0.text), \(PeerCertificate.text(fingerprint: $0.fingerprint))" } ?? "none"
     if let context = source.tls, !tls[0].isTrusted(by: context) {
       return "no authority in client_ca stands for its certificate (\(shown))"
     }

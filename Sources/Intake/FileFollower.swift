@@ -75,7 +75,7 @@ struct FileFollower: ~Copyable {
     for _ in 0..<Limits.fileLooks {
       let found = survey.run(files, watch)
       for (target, text) in found.notices { give(target, text) }
-      say(found.gone)
+      say(found.changed)
       // Where one has another name meanwhile, those that are newer must not be read before it.
       let isWhole = found.files.allSatisfy { open($0) }
       nextSurvey = Clock.monotonic() + (isWhole && !found.isUncertain ? Limits.fileScan : Limits.fileNap)
@@ -85,7 +85,8 @@ struct FileFollower: ~Copyable {
   }
 
   private mutating func give(_ target: Int, _ text: String) {
-    notices.give(IntakeNotice(source: survey.targets[target].name, peer: nil, text: text), now: Clock.monotonic())
+    notices.give(
+      IntakeNotice(source: survey.targets[target].name, peer: nil, text: text), now: Clock.monotonic())
   }
 
   /// Writes an entry of Stele itself, behind the lines read so far.

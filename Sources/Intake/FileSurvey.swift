@@ -1,3 +1,4 @@
+import Bytes
 import Platform
 import Segments
 
@@ -28,8 +29,8 @@ struct FileSurvey {
 
   struct Findings {
     var files: [Candidate] = []
-    /// Files that are stored and not there any more.
-    var gone: [FilePosition] = []
+    /// Stored files that are not there any more (without an offset), or have another number.
+    var changed: [FilePosition] = []
     var notices: [(target: Int, text: String)] = []
     /// Names were changed all the time while they were read: some files may not have been seen.
     var isUncertain = false
@@ -168,6 +169,7 @@ struct FileSurvey {
       note(listing, &findings)
       if listing.problem != nil { continue }
       seen.formUnion(listing.files.map { FileIdentity($0.status) })
+      recognise(listing, followed, &findings)
       oldestKnown = listing.files.filter { file in
         let identity = FileIdentity(file.status)
         return history[identity] != nil || followed[identity] != nil
@@ -256,7 +258,8 @@ struct FileSurvey {
   /// Tells what is the matter with a directory, or with what is in it.
   private mutating func note(_ listing: Listing, _ findings: inout Findings) {
     let path = listing.directory
-    let text = listing.problem.map { FileTrouble.directory(path, $0) }
+    let text =
+      listing.problem.map { FileTrouble.directory(path, $0) }
       ?? listing.silence.map { FileTrouble.isSilent(path, $0) }
     if listing.silence == nil { silent.remove(path) } else { silent.insert(path) }
     for (target, settings) in targets.enumerated() where settings.pattern.directory == path {
@@ -266,7 +269,8 @@ struct FileSurvey {
     }
     problems[path] = text
     for (name, kind) in listing.others {
-      guard let target = targets.firstIndex(where: { $0.pattern.directory == path && $0.pattern.name == name })
+      guard
+        let target = targets.firstIndex(where: { $0.pattern.directory == path && $0.pattern.name == name })
       else { continue }
       let place = targets[target].pattern.path(of: name)
       if let text = isNews(place, FileTrouble.isNoFile(place, kind)) {
@@ -280,6 +284,42 @@ struct FileSurvey {
     if problems[path] == text { return nil }
     problems[path] = text
     return text
+  }
+
+  /// Finds stored files again whose device has another number than before, as it may after a reboot (device mapper,
+  /// NVMe, containers): the same inode, directory and beginning tell them.
+  private mutating func recognise(
+    _ listing: Listing, _ followed: [FileIdentity: FollowedFile], _ findings: inout Findings
+  ) {
+    guard targets.contains(where: { $0.isFresh && $0.pattern.directory == listing.directory }) else { return }
+    let devices = Set(listing.files.map(\.status.device))
+    let strange = history.values.filter { position in
+      !devices.contains(position.file.device) && position.fingerprint.count > 0
+        && FilePattern(position.path)?.directory == listing.directory
+    }
+    if strange.isEmpty { return }
+    for (name, status) in listing.files {
+      let identity = FileIdentity(status)
+      guard history[identity] == nil, followed[identity] == nil,
+        var position = strange.first(where: { $0.file.inode == status.inode }),
+        history[position.file] != nil, begins(listing.directory + "/" + name, as: position)
+      else { continue }
+      history[position.file] = nil
+      var old = position
+      old.offset = nil
+      position.file = identity
+      history[identity] = position
+      findings.changed += [old, position]
+    }
+  }
+
+  private func begins(_ path: String, as position: FilePosition) -> Bool {
+    var beginning = ByteBuffer()
+    do throws(SystemError) {
+      try FileDescriptor(reading: path).read(
+        Int(position.fingerprint.count), at: 0, appendingTo: &beginning)
+    } catch { return false }
+    return FileFingerprint(beginning.view) == position.fingerprint
   }
 
   private mutating func consider(
@@ -359,7 +399,7 @@ struct FileSurvey {
       history[position.file] = nil
       var position = position
       position.offset = nil
-      findings.gone.append(position)
+      findings.changed.append(position)
     }
   }
 

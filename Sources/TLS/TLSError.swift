@@ -26,7 +26,8 @@ public struct TLSError: Error, Equatable, Sendable, CustomStringConvertible {
       "; it holds no certificate in PEM form (DER: openssl x509 -inform der -in \(path) -out PEMFILE)"
     case "unsupported": "; it holds no private key in PEM form"
     // The last is said of a key whose algorithm is another than the certificate's.
-    case "key values mismatch", "key type mismatch", "no certificate assigned": "; it is not the key of this certificate"
+    case "key values mismatch", "key type mismatch", "no certificate assigned":
+      "; it is not the key of this certificate"
     case "interrupted or cancelled", "bad password read":
       "; it is encrypted, and a daemon has nobody to ask for the passphrase: openssl pkey -in \(path) -out PLAINFILE, "
         + "or give it as a systemd credential"

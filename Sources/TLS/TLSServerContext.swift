@@ -117,7 +117,8 @@ import Synchronization
       guard let own = unsafe SSL_CTX_get0_certificate(context) else { throw .last("read the certificate") }
       let authorities = unsafe tls_first_authority_expiry(context)
       let certificate = unsafe Certificate(
-        fingerprint: PeerCertificate.fingerprint(of: own), notBefore: tls_begin(own), notAfter: tls_expiry(own),
+        fingerprint: PeerCertificate.fingerprint(of: own), notBefore: tls_begin(own),
+        notAfter: tls_expiry(own),
         authoritiesNotAfter: authorities == .max ? nil : authorities)
       return unsafe Loaded(owning: context, certificate)
     } catch {

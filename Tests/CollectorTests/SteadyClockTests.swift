@@ -19,7 +19,9 @@ import Testing
     #expect(clock.now(realtime: Self.start + Self.hour, monotonic: Self.hour) == Self.start + Self.hour)
     #expect(clock.now(realtime: far, monotonic: 2 * Self.hour) == Self.start + 2 * Self.hour)
     #expect(clock.lead == far - Self.start - 2 * Self.hour)
-    #expect(clock.now(realtime: far + Self.day - 1, monotonic: 26 * Self.hour - 1) == Self.start + 26 * Self.hour - 1)
+    #expect(
+      clock.now(realtime: far + Self.day - 1, monotonic: 26 * Self.hour - 1) == Self.start + 26 * Self.hour
+        - 1)
     #expect(clock.now(realtime: far + Self.day, monotonic: 26 * Self.hour) == far + Self.day)
     #expect(clock.lead == nil)
   }

@@ -49,7 +49,9 @@ import Testing
 
   /// Waits until the daemon has said so many times that the clock was set.
   private func waitForSteps(_ daemon: DaemonProcess, _ count: Int) -> Bool {
-    daemon.program.wait(30) { $0.errors.split(separator: "\n").count { $0.contains("clock was set") } == count }
+    daemon.program.wait(30) {
+      $0.errors.split(separator: "\n").count { $0.contains("clock was set") } == count
+    }
   }
 
   private func control(_ type: String) throws -> [[String: Any]] {
@@ -90,7 +92,9 @@ import Testing
     #expect(zip(found, expected).allSatisfy { abs($0 - $1) < 1 }, "\(found) \(expected)")
     // The segment's age is the time that has passed: the one segment of all this.
     #expect(try segments == before + 1)
-    let years = [("1970-01-01", "1971-01-01", 40), ("2099-12-01", "2101-01-01", 40), ("1970-01-01", "2101-01-01", count)]
+    let years = [
+      ("1970-01-01", "1971-01-01", 40), ("2099-12-01", "2101-01-01", 40), ("1970-01-01", "2101-01-01", count),
+    ]
     for (since, until, count) in years {
       let lines = try sandbox.stele(
         "search", "@log", "recv_time >= \(since) and recv_time < \(until)", "--output", "raw")
@@ -112,7 +116,9 @@ import Testing
     #expect(waitForSteps(daemon, 1), "\(daemon.program.errors)")
     try configure(age: "300d")
     daemon.program.signal(SIGHUP)
-    #expect(daemon.program.wait(30) { $0.errors.contains("ahead of the time that was known") }, "\(daemon.program.errors)")
+    #expect(
+      daemon.program.wait(30) { $0.errors.contains("ahead of the time that was known") },
+      "\(daemon.program.errors)")
     try send(daemon)
     #expect(daemon.stop().status == 0)
     #expect(try control("retention").isEmpty)

@@ -96,6 +96,8 @@ import Testing
       .split(separator: "\n")[0]
     let witnesses = try ["w1", "w2", "w3"].map { try WitnessProcess(sandbox, $0, logs: [String(key)]) }
     try sandbox.write("policy", witnesses.map(\.line).joined() + "group two 2 w1 w2 w3\nquorum two\n")
+    // They run for as long as these are held.
+    defer { withExtendedLifetime(witnesses) {} }
     let url = try authority.serve()
     try configure(url)
 

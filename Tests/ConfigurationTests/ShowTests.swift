@@ -118,7 +118,8 @@ import Testing
     }
 
     private mutating func source(_ number: Int) throws -> SourceSettings {
-      let scheme = ["udp", "tcp", "tls", "unix", "unix-stream", "file"].randomElement(using: &random) ?? "udp"
+      let scheme =
+        ["udp", "tcp", "tls", "unix", "unix-stream", "file"].randomElement(using: &random) ?? "udp"
       let place = scheme.hasPrefix("unix") ? "/run/\(number)" + text(false) : "[::1]:\(number)"
       let endpoint =
         scheme == "file"

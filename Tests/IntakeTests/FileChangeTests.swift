@@ -202,7 +202,8 @@ import Testing
   // MARK: What an operator is told
 
   /// Notices about a file that is not as it should be, when several looks have passed.
-  private func notices(_ logs: Logs, _ name: String = "access.log", mend: () throws -> Void) throws -> [String]
+  private func notices(_ logs: Logs, _ name: String = "access.log", mend: () throws -> Void) throws
+    -> [String]
   {
     let intakes = try start(logs)
     try add(try source(logs, 1, name), to: intakes)

@@ -92,6 +92,29 @@ extension FileDescriptor {
     _ = intakes.finish()
   }
 
+  @Test func aDeviceWithAnotherNumberHoldsTheSameFiles() throws {
+    let logs = Logs()
+    try logs.append("access.log", "one\n")
+    let first = try follow(logs).intakes
+    _ = first.wait(for: 1)
+    var known = try #require(positions(first.finish()).first)
+    let file = known.file
+    known.file.device += 1
+    try logs.append("access.log", "two\n")
+    let second = try follow(logs, known: [known]).intakes
+    #expect(second.wait(for: 1).map(\.text) == ["two"])
+    _ = second.finish()
+    // The old number is forgotten, the new one is known, before a line tells it.
+    let record = try #require(logs.records.all.first)
+    let told = Array(record.utf8).withView { PositionsRecord($0)?.files ?? [] }
+    #expect(told.map(\.file) == [known.file, file] && told.map(\.offset) == [nil, 4])
+    // With another beginning it is another file.
+    known.fingerprint.hash ^= 1
+    let third = try follow(logs, known: [known]).intakes
+    #expect(third.wait(for: 2).map(\.text) == ["one", "two"])
+    _ = third.finish()
+  }
+
   @Test func aLastLineWithoutLineFeedIsStoredInTheEndAndContinuedLater() throws {
     let logs = Logs()
     try logs.append("access.log", "one\ntw")

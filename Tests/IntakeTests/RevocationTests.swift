@@ -70,7 +70,8 @@ import Testing
     source.clients = ClientList([.init(.name("edge-2.example.com"))])
     intakes.listeners.hand(9, to: source)
     #expect(counters.reading.connectionsOpen == 0)
-    let text = "connection ended: its certificate is not among the source's clients (CN=client,O=Example; DNS:"
+    let text =
+      "connection ended: its certificate is not among the source's clients (CN=client,O=Example; DNS:"
     #expect(intakes.notices.all.contains { $0.contains(text) })
     _ = intakes.finish()
   }

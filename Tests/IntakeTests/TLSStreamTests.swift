@@ -124,7 +124,8 @@ final class Certificates: Sendable {
     _ = send(try write("<1>secret\n"), to: port, "\(version) \(other)")
     waitUntil("another failure") { counters.reading.tlsFailures == 2 }
     #expect(
-      intakes.notices.all.contains { $0.contains("certificate verify failed: ") && $0.contains("(CN=other)") })
+      intakes.notices.all.contains { $0.contains("certificate verify failed: ") && $0.contains("(CN=other)") }
+    )
     // Signed by the right one, long ago.
     let status = shell(
       """

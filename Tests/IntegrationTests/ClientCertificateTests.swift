@@ -1,6 +1,20 @@
 import Foundation
 import Testing
 
+/// One that asks for certificates of `certificates`' authority.
+private func daemon(_ log: SteleLog, _ certificates: Certificates) throws -> Daemon {
+  try Daemon(
+    log,
+    sources: """
+        - name: secure
+          listen: tls://127.0.0.1:0
+          certificate: \(certificates.file("server.crt"))
+          key: \(certificates.file("server.key"))
+          client_ca: \(certificates.file("ca.crt"))
+
+      """)
+}
+
 /// HAProxy's ring at TLS sources that ask for a certificate, or do not.
 @Suite(.serialized) struct ClientCertificateTests {
   @Test(
@@ -85,16 +99,7 @@ import Testing
     let log = try SteleLog(in: scratch)
     let old = try fingerprint("server.crt", scratch)
     let new = try fingerprint("client.crt", scratch)
-    let daemon = try Daemon(
-      log,
-      sources: """
-          - name: secure
-            listen: tls://127.0.0.1:0
-            certificate: \(certificates.file("server.crt"))
-            key: \(certificates.file("server.key"))
-            client_ca: \(certificates.file("ca.crt"))
-
-        """)
+    let daemon = try daemon(log, certificates)
     let port = try daemon.port("secure")
     #expect(try shown(port, certificates) == old)
     // Both certificates of these tests end within two days.
@@ -132,16 +137,7 @@ import Testing
     let scratch = try Scratch()
     let certificates = try Certificates(in: scratch)
     let log = try SteleLog(in: scratch)
-    let daemon = try Daemon(
-      log,
-      sources: """
-          - name: secure
-            listen: tls://127.0.0.1:0
-            certificate: \(certificates.file("server.crt"))
-            key: \(certificates.file("server.key"))
-            client_ca: \(certificates.file("ca.crt"))
-
-        """)
+    let daemon = try daemon(log, certificates)
     let key = certificates.file("server.key")
     let time = [FileAttributeKey.modificationDate: Date(timeIntervalSince1970: 1_700_000_000)]
     func overwrite(_ text: String) throws {

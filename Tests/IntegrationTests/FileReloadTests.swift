@@ -86,14 +86,17 @@ import Testing
     let lines = try run.log.lines("source.transport = file").map { String(decoding: $0, as: UTF8.self) }
     #expect(lines.count == count)
     let isEqual = lines == (0..<count).map(Writer.line)
-    #expect(isEqual, "from \(zip(lines, 0...).first { $0 != Writer.line($1) }.map { "\($0)" } ?? "the end") on")
+    #expect(
+      isEqual, "from \(zip(lines, 0...).first { $0 != Writer.line($1) }.map { "\($0)" } ?? "the end") on")
     for source in ["web", "renamed", "wide", "all"] { #expect(try !run.stored(source).isEmpty, "\(source)") }
     // The number stays with another format; a rename gives another.
     let sources = try run.log.records("source").map { "\($0.number("id") ?? 0) \($0.text("name") ?? "")" }
     #expect(
       sources == ["1 kept", "2 web", "2 web", "3 renamed", "4 wide", "5 web", "5 web", "6 all"], "\(sources)")
     #expect(
-      try run.log.records("source_removed").compactMap { $0.text("name") } == ["web", "renamed", "wide", "web"])
+      try run.log.records("source_removed").compactMap { $0.text("name") } == [
+        "web", "renamed", "wide", "web",
+      ])
     // Each removal says how far the files were read.
     #expect(try run.log.records("positions").count >= 3)
     #expect(try run.log.records("file_cut").isEmpty)

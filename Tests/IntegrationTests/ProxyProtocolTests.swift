@@ -3,7 +3,7 @@ import Testing
 
 /// Real HAProxy in `mode tcp` between a sender and Stele, with both versions of its header.
 @Suite(.serialized) struct ProxyProtocolTests {
-  @Test(.needs(.haproxy, .openssl), .timeLimit(.minutes(1)))
+  @Test(.needs(.haproxy, .openssl), .timeLimit(.minutes(10)))
   func theSenderBehindHAProxyIsThePeer() throws {
     let scratch = try Scratch()
     let log = try SteleLog(in: scratch)

@@ -7,7 +7,8 @@ import ProxyConfiguration
 
 struct Config: ParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Work with configuration files.", subcommands: [ConfigCheck.self, ConfigReload.self, ConfigShow.self])
+    abstract: "Work with configuration files.",
+    subcommands: [ConfigCheck.self, ConfigReload.self, ConfigShow.self])
 }
 
 struct ConfigShow: ParsableCommand {

@@ -92,7 +92,8 @@ private struct WatchedCertificate {
       "source \(source): certificate, key or authorities have changed; the certificate is now \(text)")
     daemon.record(CertificateRecord(source: source, certificate: context.certificate))
     daemon.recheckClients(of: source)
-    return ReloadVerdict(path: context.files[0], changes: ["source \(source): the certificate is now \(text)"])
+    return ReloadVerdict(
+      path: context.files[0], changes: ["source \(source): the certificate is now \(text)"])
   }
 
   mutating func warn(now: Int64, _ logger: Logger) {

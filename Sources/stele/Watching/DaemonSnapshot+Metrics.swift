@@ -83,7 +83,8 @@ extension DaemonSnapshot {
         "Connections that were not let in, or not any more: too many, or a client that is not in the list."
       ) { $0.counters.connectionsRefused },
       ofSources(
-        "stele_connections_idle_total", .counter, "Connections ended because nothing came on them for too long."
+        "stele_connections_idle_total", .counter,
+        "Connections ended because nothing came on them for too long."
       ) { $0.counters.connectionsIdle },
       ofSources("stele_connections_open", .gauge, "Connections that are open.") {
         $0.counters.connectionsOpen
@@ -103,11 +104,9 @@ extension DaemonSnapshot {
         "stele_bad_proxy_headers_total", .counter,
         "Connections closed because they did not begin with a PROXY protocol header."
       ) { $0.counters.badProxyHeaders },
-      MetricFamily(
-        "stele_file_unread_bytes", .gauge, "Bytes of followed files that are there and not read yet.",
-        status.inputs.filter(\.isOfFiles).map {
-          .init(labels: [("source", $0.name)], value: .number($0.counters.unread))
-        }),
+      ofSources(
+        "stele_file_unread_bytes", .gauge, "Bytes of followed files that are there and not read yet."
+      ) { $0.counters.unread },
       MetricFamily(
         "stele_certificate_not_after_seconds", .gauge, "When a source's certificate expires, since 1970 UTC.",
         status.inputs.compactMap { input in

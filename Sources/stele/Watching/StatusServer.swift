@@ -58,7 +58,9 @@ final class StatusService: Sendable {
   func prepare(_ settings: HTTPSettings?) throws -> Change {
     let old = state.withLock { $0 }
     if old.settings?.address == settings?.address { return Change(settings: settings, server: old.server) }
-    let site = StatusSite(limits: { [weak self] in self?.limits ?? HealthLimits() }) { [watch] in watch.snapshot }
+    let site = StatusSite(limits: { [weak self] in self?.limits ?? HealthLimits() }) { [watch] in
+      watch.snapshot
+    }
     return Change(settings: settings, server: try StatusServer.start(settings?.address, site))
   }
 
