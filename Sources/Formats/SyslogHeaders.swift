@@ -11,6 +11,10 @@ public enum SyslogHeaders {
   /// id without a stamp (`haproxy[14389]: `, as manuals print lines); and a priority alone (`priority`,
   /// `short`). The message is the slot `message`, which may be anything.
   ///
+  /// A relay that makes RFC 3164 out of RFC 5424 writes the tag without a colon (`edge-1 shop[42] text`). That is
+  /// read behind a host, and with a process id that is a number; without one (`edge-1 shop text`) nothing tells the
+  /// host and the tag from the words of a message, which they stay.
+  ///
   /// A header may also end with the tag and its colon, nothing behind it. `structuredData` are the templates
   /// that the structured data of RFC 5424 may have (`HAProxyFormat.compileStructuredData`).
   ///
@@ -61,6 +65,7 @@ public enum SyslogHeaders {
     case hostTag = "host tag"
     case tagPID = "tag pid"
     case tag = "tag"
+    case hostTagPIDBare = "host tag pid without colon"
     case nothing = "time"
     case hostTagPIDAlone = "host tag pid empty"
     case hostTagAlone = "host tag empty"
@@ -69,7 +74,7 @@ public enum SyslogHeaders {
 
     var hasHost: Bool {
       switch self {
-      case .hostTagPID, .hostTag, .hostTagPIDAlone, .hostTagAlone: true
+      case .hostTagPID, .hostTag, .hostTagPIDBare, .hostTagPIDAlone, .hostTagAlone: true
       default: false
       }
     }
@@ -97,6 +102,9 @@ public enum SyslogHeaders {
     case .hostTagPID, .tagPID, .hostTagPIDAlone, .tagPIDAlone:
       header.add(app, "[")
       header.add(Slot(Field.syslogProcID.name, .text, syntax: .tag), form.isEmpty ? "]:" : "]: ")
+    case .hostTagPIDBare:
+      header.add(app, "[")
+      header.add(Slot(Field.syslogProcID.name, .text, syntax: .number), "] ")
     case .hostTag, .tag, .hostTagAlone, .tagAlone:
       header.add(app, form.isEmpty ? ":" : ": ")
     case .nothing: break

@@ -4,7 +4,7 @@ import Bytes
 /// without reading all of the header.
 public enum SyslogHost {
   /// Where the host stands; nil when there is none, or `-`. Forms are those that `SyslogHeaders` knows: in RFC
-  /// 3164 a word between a stamp and a tag with its colon.
+  /// 3164 a word between a stamp and a tag with its colon, or a tag with a process id.
   public static func range(in message: ByteView) -> Range<Int>? {
     var index = 0
     if message.count > 0, message[0] == UInt8(ascii: "<") {
@@ -60,10 +60,12 @@ public enum SyslogHost {
     return message[word.upperBound - 1] != UInt8(ascii: ":")
   }
 
-  /// Whether a tag stands from `start`, with or without process id, and its colon.
+  /// Whether a tag stands from `start`: with its colon, with or without process id; or with one, but no colon, and
+  /// a blank behind it.
   private static func hasTag(_ message: ByteView, from start: Int) -> Bool {
     guard start < message.count else { return false }
     let end = message.find(0x20, from: start) ?? message.count
-    return end > start + 1 && message[end - 1] == UInt8(ascii: ":")
+    if end > start + 1, message[end - 1] == UInt8(ascii: ":") { return true }
+    return end < message.count && SyslogTag.bracket(in: message, start..<end) != nil
   }
 }

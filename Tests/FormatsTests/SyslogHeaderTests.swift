@@ -1,5 +1,7 @@
+import Bytes
 import Events
 import Formats
+import Syslog
 import Templates
 import Testing
 
@@ -34,6 +36,8 @@ import Testing
       ),
       ("<6>2026-01-01T00:00:00.5+00:00 ", "2026-01-01T00:00:00.500000000Z", nil, nil, nil),
       ("2026-01-01T00:00:00.5+00:00 ", "2026-01-01T00:00:00.500000000Z", nil, nil, nil),
+      ("<134>Jan  1 00:00:00 lb1 shop[42] ", "2026-01-01T00:00:00.000000000Z", "lb1", "shop", "42"),
+      ("2026-01-01T00:00:00Z lb1 my.shop/x[42] ", "2026-01-01T00:00:00.000000000Z", "lb1", "my.shop/x", "42"),
       ("Jan  1 00:00:00 lb1 haproxy[42]: ", "2026-01-01T00:00:00.000000000Z", "lb1", "haproxy", "42"),
       ("haproxy[14389]: ", nil, nil, "haproxy", "14389"), ("<134>haproxy[1]: ", nil, nil, "haproxy", "1"),
       ("<134>", nil, nil, nil, nil), ("", nil, nil, nil, nil),
@@ -159,6 +163,37 @@ import Testing
     #expect(fields[.syslogHost] == "lb1")
     #expect(fields[.timeQuality] == "inferred_year")
     #expect(fields[.timeText] == "Jan  1 00:00:01")
+  }
+
+  /// A tag without its colon is one only where nothing else can be meant.
+  @Test(
+    arguments: [
+      ("<134>Nov 23 21:35:25 edge-1 shop[42] plain text", "edge-1", "shop", "plain text"),
+      ("<134>2026-11-23T21:35:25Z edge-1 shop[42] [x]: y", "edge-1", "shop", "[x]: y"),
+      ("Nov 23 21:35:25 edge-1 shop[42]  two blanks", "edge-1", "shop", " two blanks"),
+      ("<134>Nov 23 21:35:25 edge-1 shop[42] ", "edge-1", "shop", "empty"),
+      ("<134>Nov 23 21:35:25 edge-1 shop text", nil, nil, "edge-1 shop text"),
+      ("<134>Nov 23 21:35:25 worker[3] has started", nil, nil, "worker[3] has started"),
+      ("<134>Nov 23 21:35:25 see item[a] there", nil, nil, "see item[a] there"),
+      ("<134>Nov 23 21:35:25 the item[3]", nil, nil, "the item[3]"),
+      ("<134>Nov 23 21:35:25 lost 2 of disk[3] there", nil, nil, "lost 2 of disk[3] there"),
+      ("<134>edge-1 shop[42] text", nil, nil, "edge-1 shop[42] text"),
+      ("<134>Nov 23 21:35:25 edge-1 shop[42] tag: text", "edge-1", "shop", "tag: text"),
+      ("<134>Nov 23 21:35:25 edge-1 shop[42]: text", "edge-1", "shop", "text"),
+    ] as [(String, String?, String?, String)])
+  func aTagNeedsNoColonBehindHostAndProcess(
+    _ line: String, _ host: String?, _ app: String?, _ message: String
+  ) throws {
+    let fields = try Reader("auto", headers: true).fields(line)
+    #expect(fields[.syslogHost] == host)
+    #expect(fields[.syslogApp] == app)
+    #expect(fields[.syslogProcID] == (app == nil ? nil : "42"))
+    #expect(fields[.message] == message)
+    // What chooses a source's formats by the tag finds the same.
+    let tag = Array(line.utf8).withView { view in
+      SyslogTag.range(in: view).map { view[$0.lowerBound, $0.upperBound].text }
+    }
+    #expect(tag == app)
   }
 
   @Test func anEmptyMessageIsOne() throws {

@@ -19,7 +19,11 @@ import Testing
     let middles = [
       "lb1 haproxy[42]: ", "lb-1.example nginx: ", "2001:db8::1 app: ", "haproxy[42]: ", "nginx: ", "",
       "lb1 app:", "lb1 app[1]:", "one two three: ", "one: two: ", "lb/1 app: ", "lb1  app: ", "lb1 ",
-      "10.0.0.1:4711 ", "lb1: app: ",
+      "10.0.0.1:4711 ", "lb1: app: ", "lb1 app[42] ", "lb1 app[-] ", "lb1 app[-7] ", "lb1 app[+7] ",
+      "lb1 app[+] ",
+      "lb1 app[4a] ", "lb1 app[] ", "lb1 [42] ", "lb1 a:b[42] ", "lb1 a[1][42] ", "lb/1 app[42] ",
+      "lb1 app[42]",
+      "app[42] ", "lb1 app 42] ", "lb1 a]b[42] ", "lb1 app[42]: x[1] ", "lb1 x app[42] ", "lb1 42] ",
     ]
     var lines = [
       "<134>1 2026-01-01T00:00:00Z lb1 app 1 - - text", "<134>1 - - - - - - text", "<134>1 - lb1 - - - -",

