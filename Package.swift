@@ -48,7 +48,7 @@ let package = Package(
     target("Platform", ["Bytes", "CLinux"]),
     target("Templates", ["Bytes"]),
     target("Syslog", ["Bytes", "Templates"]),
-    target("TLS", ["Bytes", "COpenSSL"]),
+    target("TLS", ["Bytes", "COpenSSL", "Platform"]),
     target("MerkleLog", ["Bytes", "Cryptography"]),
     target(
       "HTTP",
@@ -151,7 +151,7 @@ let package = Package(
         "TestSupport",
       ]),
     tests("SyslogTests", ["Bytes", "Syslog", "TestSupport"]),
-    tests("TLSTests", ["Bytes", "TLS"]),
+    tests("TLSTests", ["Bytes", "COpenSSL", "Platform", "TLS"]),
     .testTarget(
       name: "WitnessTests",
       dependencies: ["Bytes", "Cryptography", "MerkleLog", "Platform", "TestSupport", "Witness"],

@@ -20,7 +20,7 @@
 
 // Macros that Swift cannot evaluate, used by Sources/TLS.
 static const uint64_t tls_server_options =
-    SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION | SSL_OP_CIPHER_SERVER_PREFERENCE;
+    SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION | SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_NO_TICKET;
 static const int tls_retry_flags = BIO_FLAGS_RWS | BIO_FLAGS_SHOULD_RETRY;
 // Subjects as RFC 2253 writes them, but with UTF-8 as it is.
 static const unsigned long tls_name_flags = XN_FLAG_RFC2253 & ~ASN1_STRFLGS_ESC_MSB;

@@ -1,4 +1,5 @@
 import COpenSSL
+import Platform
 import Synchronization
 
 /// What all TLS connections of one source share: certificate, key, and which clients may come. Safe to use from
@@ -61,6 +62,8 @@ import Synchronization
   /// The certificate with its chain, the key (unencrypted), and the authorities that sign clients' certificates:
   /// PEM files, in this order.
   public let files: [String]
+  /// What they were right before they were read first: whatever they are now, this much was seen of them.
+  public let filesBefore: [FileStatus?]
   private let clientCertificate: ClientCertificate
   private let minimumVersion: Version
   private let loaded: Mutex<Loaded>
@@ -72,6 +75,7 @@ import Synchronization
     clientCertificate: ClientCertificate, minimumVersion: Version = .tls12
   ) throws(TLSError) {
     files = [certificateChain, privateKey] + (clientAuthorities.map { [$0] } ?? [])
+    filesBefore = files.map { try? FileDescriptor(reading: $0).status() }
     self.clientCertificate = clientCertificate
     self.minimumVersion = minimumVersion
     loaded = Mutex(try Self.load(files, clientCertificate, minimumVersion))
@@ -134,13 +138,11 @@ import Synchronization
     unsafe SSL_CTX_set_options(context, tls_server_options)
     // An idle connection keeps no buffers: 16 KiB less for each of ten thousand.
     unsafe SSL_CTX_ctrl(context, SSL_CTRL_MODE, Int(SSL_MODE_RELEASE_BUFFERS), nil)
-    // Clients that present certificates can only resume sessions that carry this server's mark.
-    let mark = Array("stele".utf8)
-    guard unsafe SSL_CTX_set_session_id_context(context, mark, UInt32(mark.count)) == 1 else {
-      throw .last("set up TLS sessions")
-    }
-    // Sessions are in the clients' tickets; nothing is kept here.
+    // No session is ever resumed, for that skips the check of the client's certificate: with one ticket after the
+    // other, who once came in would stay in when the certificate has long expired. And a sender that never reads
+    // would close with tickets unread, for which its kernel resets the connection and drops what is under way.
     unsafe SSL_CTX_ctrl(context, SSL_CTRL_SET_SESS_CACHE_MODE, Int(SSL_SESS_CACHE_OFF), nil)
+    guard unsafe SSL_CTX_set_num_tickets(context, 0) == 1 else { throw .last("set up TLS sessions") }
     // Never ask for a passphrase on a terminal that a daemon does not have.
     unsafe SSL_CTX_set_default_passwd_cb(context) { _, _, _, _ in -1 }
   }

@@ -2,6 +2,7 @@
 // client are tested with the listeners.
 import Bytes
 import Glibc
+import Platform
 import Testing
 
 @testable import TLS
@@ -37,11 +38,17 @@ import Testing
     }
   }
 
-  @Test func whatCannotBeReadIsNamedWithItsReason() {
+  @Test func whatCannotBeReadIsNamedWithItsReason() throws {
     defer { remove() }
     #expect(context("a.crt", "a.key", nil) == nil)
     #expect(context("a.crt", "a.key", "b.crt", .required) == nil)
     let missing = context("none.crt", "a.key", nil)
+    // Whoever watches the files knows what was read of them.
+    let file = "\(path)/a.crt"
+    let read = try TLSServerContext(
+      certificateChain: file, privateKey: "\(path)/a.key", clientAuthorities: nil, clientCertificate: .none)
+    let status = try FileDescriptor(reading: file).status()
+    #expect(read.filesBefore.count == 2 && read.filesBefore[0] == status)
     #expect(missing?.description == "cannot read the certificate \(path)/none.crt: No such file or directory")
     let text = context("text", "a.key", nil)
     #expect(text?.path == "\(path)/text" && text?.reason == "no start line")
