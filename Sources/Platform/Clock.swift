@@ -9,6 +9,9 @@ public enum Clock {
   /// Nanoseconds since some fixed point; never steps. For intervals and deadlines.
   public static func monotonic() -> Int64 { read(CLOCK_MONOTONIC) }
 
+  /// Nanoseconds since the host was started, its sleep too; never steps.
+  public static func sinceBoot() -> Int64 { read(CLOCK_BOOTTIME) }
+
   /// Processor time that this process has used, nanoseconds.
   public static func processorTime() -> Int64 { read(CLOCK_PROCESS_CPUTIME_ID) }
 

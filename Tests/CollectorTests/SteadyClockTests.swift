@@ -9,47 +9,86 @@ import Testing
   /// A time far from zero on the clock, early on the other.
   private static let start: Int64 = 20_000 * day
 
-  private func clock(known: Int64? = nil) -> SteadyClock {
-    SteadyClock(known: known, realtime: Self.start, monotonic: 0)
+  private func clock(known: Int64? = nil, kept: Int64? = nil) -> SteadyClock {
+    SteadyClock(known: known, kept: kept, realtime: Self.start, sinceBoot: 0)
   }
 
   @Test func aStepForwardCountsAfterADay() {
     var clock = clock()
     let far = Self.start + 30_000 * Self.day
-    #expect(clock.now(realtime: Self.start + Self.hour, monotonic: Self.hour) == Self.start + Self.hour)
-    #expect(clock.now(realtime: far, monotonic: 2 * Self.hour) == Self.start + 2 * Self.hour)
+    #expect(clock.now(realtime: Self.start + Self.hour, sinceBoot: Self.hour) == Self.start + Self.hour)
+    #expect(clock.now(realtime: far, sinceBoot: 2 * Self.hour) == Self.start + 2 * Self.hour)
     #expect(clock.lead == far - Self.start - 2 * Self.hour)
     #expect(
-      clock.now(realtime: far + Self.day - 1, monotonic: 26 * Self.hour - 1) == Self.start + 26 * Self.hour
+      clock.now(realtime: far + Self.day - 1, sinceBoot: 26 * Self.hour - 1) == Self.start + 26 * Self.hour
         - 1)
-    #expect(clock.now(realtime: far + Self.day, monotonic: 26 * Self.hour) == far + Self.day)
+    #expect(clock.now(realtime: far + Self.day, sinceBoot: 26 * Self.hour) == far + Self.day)
     #expect(clock.lead == nil)
   }
 
   @Test func aSecondStepBeginsAnotherDay() {
     var clock = clock()
-    _ = clock.now(realtime: Self.start + 10 * Self.day, monotonic: 0)
-    let later = clock.now(realtime: Self.start + 100 * Self.day, monotonic: 23 * Self.hour)
+    _ = clock.now(realtime: Self.start + 10 * Self.day, sinceBoot: 0)
+    let later = clock.now(realtime: Self.start + 100 * Self.day, sinceBoot: 23 * Self.hour)
     #expect(later == Self.start + 23 * Self.hour)
-    let end = clock.now(realtime: Self.start + 100 * Self.day + Self.day, monotonic: 46 * Self.hour)
+    let end = clock.now(realtime: Self.start + 100 * Self.day + Self.day, sinceBoot: 46 * Self.hour)
     #expect(end == Self.start + 46 * Self.hour)
   }
 
   @Test func aStepBackCountsAtOnceAndAMistakeThatIsMendedIsForgotten() {
     var clock = clock()
-    #expect(clock.now(realtime: Self.start - Self.day, monotonic: 0) == Self.start - Self.day)
-    _ = clock.now(realtime: Self.start + 10 * Self.day, monotonic: 0)
+    #expect(clock.now(realtime: Self.start - Self.day, sinceBoot: 0) == Self.start - Self.day)
+    _ = clock.now(realtime: Self.start + 10 * Self.day, sinceBoot: 0)
     #expect(clock.lead != nil)
-    #expect(clock.now(realtime: Self.start - Self.day + 1, monotonic: 1) == Self.start - Self.day + 1)
+    #expect(clock.now(realtime: Self.start - Self.day + 1, sinceBoot: 1) == Self.start - Self.day + 1)
     #expect(clock.lead == nil)
   }
 
   @Test func theNewestEntryIsKnown() {
     var late = clock(known: Self.start - 90 * Self.day)
-    #expect(late.now(realtime: Self.start, monotonic: 0) == Self.start - 90 * Self.day)
+    #expect(late.now(realtime: Self.start, sinceBoot: 0) == Self.start - 90 * Self.day)
     // One from the future says nothing.
     var early = clock(known: Self.start + Self.day)
-    #expect(early.now(realtime: Self.start, monotonic: 0) == Self.start)
+    #expect(early.now(realtime: Self.start, sinceBoot: 0) == Self.start)
+  }
+
+  /// The daemon was stopped on Friday, and its host went on.
+  @Test func whatWasBelievedBeforeIsKnown() {
+    var quiet = clock(known: Self.start - 3 * Self.day, kept: Self.start)
+    #expect(quiet.now(realtime: Self.start, sinceBoot: 0) == Self.start && quiet.lead == nil)
+    // The host was started anew meanwhile: then it tells less than the entries.
+    var started = clock(known: Self.start - Self.hour, kept: Self.start - 90 * Self.day)
+    #expect(started.now(realtime: Self.start, sinceBoot: 0) == Self.start && started.lead == nil)
+    var wrong = clock(known: Self.start - 3 * Self.day, kept: Self.start - 3 * Self.day)
+    #expect(wrong.now(realtime: Self.start, sinceBoot: 0) == Self.start - 3 * Self.day)
+  }
+
+  /// The host was switched off for days, or has no clock of its own.
+  @Test func twoWeeksAreBelievedOfASynchronizedClock() {
+    var off = clock(known: Self.start - 14 * Self.day)
+    #expect(off.now(realtime: Self.start, sinceBoot: 0) == Self.start - 14 * Self.day)
+    #expect(off.now(realtime: Self.start, sinceBoot: 0, isSynchronized: true) == Self.start)
+    #expect(off.lead == nil)
+    // No more than that, however often.
+    let more = off.now(realtime: Self.start + 3 * Self.hour, sinceBoot: Self.hour, isSynchronized: true)
+    #expect(more == Self.start + Self.hour && off.lead == 2 * Self.hour)
+    var far = clock()
+    let year = 365 * Self.day
+    #expect(far.now(realtime: Self.start + year, sinceBoot: 0, isSynchronized: true) == Self.start)
+    // Without a battery the clock begins in 1970.
+    var bare = SteadyClock(known: Self.start - Self.day, realtime: 0, sinceBoot: 0)
+    #expect(bare.now(realtime: 60, sinceBoot: 60) == 60)
+    #expect(bare.now(realtime: Self.start, sinceBoot: Self.hour, isSynchronized: true) == Self.start)
+  }
+
+  @Test func manySmallStepsAreOneLargeStep() {
+    var clock = clock()
+    for step in 1...12 as ClosedRange<Int64> {
+      let minutes = step * Self.hour / 6
+      let now = clock.now(realtime: Self.start + minutes + step * Self.hour, sinceBoot: minutes)
+      #expect(now <= Self.start + minutes + 2 * Self.hour)
+    }
+    #expect(clock.lead != nil)
   }
 
   /// A daemon that begins again under a wrong clock does not take the entries of the last one for a proof of it.

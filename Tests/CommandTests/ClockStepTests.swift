@@ -123,10 +123,59 @@ import Testing
     #expect(daemon.stop().status == 0)
     #expect(try control("retention").isEmpty)
     #expect(try segments == before + 2)
+    // A command goes by a date, and by an age only where the clock may be right.
+    func prune(_ before: String) throws -> Program.Result {
+      try Program.run(
+        Program.stele, ["prune", "@log", "--before", before].map(sandbox.resolve),
+        environment: shim.environment)
+    }
+    let refused = try prune("300d")
+    #expect(refused.status != 0 && refused.errors.contains("say the date: --before 210"), "\(refused)")
+    let dated = try prune("2020-01-01")
+    #expect(dated.status == 0 && dated.text.contains("nothing is old enough"), "\(dated)")
+    #expect(try segments == before + 2)
     // And so it is when the daemon begins under that clock.
     let again = try start()
     #expect(again.program.wait(30) { $0.errors.contains("ahead of the time that was known") })
     #expect(again.stop().status == 0)
     #expect(try segments == before + 3)
+    try shim.setClock(0)
+    #expect(try prune("300d").status == 0)
+  }
+
+  /// A daemon that comes back to a log that was quiet for days knows from the one before that they have passed.
+  @Test func aQuietLogIsNoClockThatWasSet() throws {
+    // Without a policy nothing is kept of the clock.
+    try sandbox.write("plain.yaml", try plain())
+    try shim.setClock(-3 * 86_400)
+    let first = try DaemonProcess(sandbox, ["--config", "@plain.yaml"], environment: shim.environment)
+    try send(first)
+    #expect(first.stop().status == 0)
+    // A clock of which nobody says that it is right.
+    let isKnown = try sandbox.stele("prune", "@log", "--before", "1d", "--dry-run").status == 0
+    var now = timespec()
+    #expect(unsafe clock_gettime(CLOCK_BOOTTIME, &now) == 0)
+    let offset = Int64(Date().timeIntervalSince1970) - Int64(now.tv_sec)
+    try sandbox.write("log.clock", "\(offset)000000000\n")
+    #expect(try sandbox.stele("prune", "@log", "--before", "1d", "--dry-run").status == 0)
+    try sandbox.write("log.clock", "nonsense\n")
+    #expect(try (sandbox.stele("prune", "@log", "--before", "1d", "--dry-run").status == 0) == isKnown)
+    try sandbox.write("log.clock", "\(offset)000000000\n")
+    try shim.setClock(0)
+    let second = try start()
+    #expect(second.waitUntilDurable(44), "\(second.program.errors)")
+    try configure(age: "300d")
+    second.program.signal(SIGHUP)
+    #expect(second.program.wait(30) { $0.errors.contains("is taken over") })
+    #expect(second.stop().status == 0)
+    #expect(!second.program.errors.contains("ahead of the time"), "\(second.program.errors)")
+    // A daemon with a policy keeps it itself.
+    let kept = String(decoding: try sandbox.directory.read("log.clock"), as: UTF8.self)
+    #expect(abs((Int64(kept.dropLast()) ?? 0) / 1_000_000_000 - offset) <= 2, "\(kept)")
+  }
+
+  private func plain() throws -> String {
+    String(decoding: try sandbox.directory.read("stele.yaml"), as: UTF8.self)
+      .replacing("retention: {age: 400d}\n", with: "")
   }
 }

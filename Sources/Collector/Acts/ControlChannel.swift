@@ -21,9 +21,7 @@ import Synchronization
 public enum ControlChannel {
   /// Where the daemon of a log listens.
   public static func path(_ directory: String) -> String {
-    var path = directory
-    while path.utf8.count > 1, path.hasSuffix("/") { path.removeLast() }
-    return path + ".control"
+    LogCreation.beside(directory) + ".control"
   }
 
   /// Most bytes of a line.

@@ -104,6 +104,10 @@ public struct PruneAct: Sendable {
     return SteadyClock.known(blocks)
   }
 
+  /// How far the system's clock is ahead of the time that this log knows, nanoseconds; nil when it may be right: see
+  /// `SteadyClock`.
+  public var clockLead: Int64? { RetentionClock.lead(path) { knownTime() } }
+
   /// Newest segments that are asked for the time: more than a day's, unless they are short.
   private static let knownSegments = 100
 
@@ -229,14 +233,14 @@ final class RetentionKeeper: Sendable {
 
   private func prune(_ table: inout HoldTable) throws(ActError) {
     try writing { () throws(WriteError) in try table.update(act.path) }
-    let (now, newLead) = clock.read { act.knownTime() }
-    if let newLead, act.policy.age != nil {
+    let time = clock.read { act.knownTime() }
+    if let newLead = time.newLead, act.policy.age != nil {
       notice(
         "retention: the clock is \(newLead / 1_000_000_000) s ahead of the time that was known. In case that is a "
           + "mistake, entries are removed by the time known before until the new one has stood for a day; "
-          + "`stele prune` does not wait")
+          + "`stele prune --before DATE` does not wait")
     }
-    let plan = try act.plan(table, now: now)
+    let plan = try act.plan(table, now: time.now)
     try act.run(session, table, plan)
     if let last = plan.segments.last {
       notice("retention: entries before \(last.end) were removed by the policy '\(act.policy.text)'")

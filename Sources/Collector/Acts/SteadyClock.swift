@@ -1,25 +1,34 @@
-import Platform
-import Synchronization
-
 /// The time by which old entries are removed.
 ///
 /// A clock that is set forward by mistake would make everything look old, and what is removed does not come back.
 /// So a time that is later than it should be counts only once it has stood for a day; until then the time that was
-/// known before goes on. A clock that is set back is believed at once: then entries are kept for longer.
+/// known before goes on. Two weeks count at once while something keeps the clock to the right time: then a host was
+/// switched off, or has no clock of its own. A clock that is set back is believed at once: then entries are kept for
+/// longer.
+///
+/// How much time has passed in truth is told by the time since the host was started, which nobody can set.
 struct SteadyClock {
   /// Larger steps forward are doubted, nanoseconds.
   static let tolerance: Int64 = 7_200_000_000_000
+  /// Those of a synchronized clock, nanoseconds.
+  static let credit: Int64 = 14 * patience
   /// For how long, nanoseconds.
   static let patience: Int64 = 86_400_000_000_000
 
-  /// From monotonic time to the time that is believed.
-  private var offset: Int64
-  /// Another offset, and since when (monotonic time) it has been seen.
+  /// From the time since the host's start to the time that is believed.
+  private(set) var offset: Int64
+  /// The same to the time that it must be at least. Steps count from here, so that many small ones are not believed
+  /// either.
+  private var base: Int64
+  /// Another offset, and since when (time since the host's start) it has been seen.
   private var doubted: (offset: Int64, since: Int64)?
 
-  /// `known` is a time that has been already, such as the newest entry's; nil when there is none.
-  init(known: Int64?, realtime: Int64, monotonic: Int64) {
-    offset = min(known ?? realtime, realtime) - monotonic
+  /// - Parameters:
+  ///   - known: a time that has been already, such as the newest entry's; nil when there is none.
+  ///   - kept: an `offset` of before. Since another start of the host it tells less, and nothing wrong.
+  init(known: Int64?, kept: Int64? = nil, realtime: Int64, sinceBoot: Int64) {
+    base = [known.map { $0 - sinceBoot }, kept].compactMap { $0 }.max() ?? realtime - sinceBoot
+    offset = min(base, realtime - sinceBoot)
   }
 
   /// The time that blocks tell, given the earliest and latest receive times of each, the newest block first: the
@@ -39,38 +48,20 @@ struct SteadyClock {
   /// How far the clock is ahead of the time that is believed, nanoseconds; nil when it is believed.
   var lead: Int64? { doubted.map { $0.offset - offset } }
 
-  mutating func now(realtime: Int64, monotonic: Int64) -> Int64 {
-    let current = realtime - monotonic
-    if current - offset <= Self.tolerance {
+  mutating func now(realtime: Int64, sinceBoot: Int64, isSynchronized: Bool = false) -> Int64 {
+    let current = realtime - sinceBoot
+    if current <= offset || current - base <= (isSynchronized ? Self.credit : Self.tolerance) {
       offset = current
       doubted = nil
     } else if let doubted, abs(current - doubted.offset) <= Self.tolerance {
-      if monotonic - doubted.since >= Self.patience {
+      if sinceBoot - doubted.since >= Self.patience {
+        base = current
         offset = current
         self.doubted = nil
       }
     } else {
-      doubted = (current, monotonic)
+      doubted = (current, sinceBoot)
     }
-    return monotonic + offset
-  }
-}
-
-/// A `SteadyClock` that lasts as long as the daemon, whatever becomes of its policies.
-final class RetentionClock: Sendable {
-  private let state = Mutex<SteadyClock?>(nil)
-
-  /// The time that is believed, and how far the clock is ahead of it, where that has just been noticed. `known` is
-  /// asked for once, as in `SteadyClock`.
-  func read(known: () -> Int64?) -> (now: Int64, newLead: Int64?) {
-    let realtime = Clock.realtime()
-    let monotonic = Clock.monotonic()
-    return state.withLock { state in
-      var clock = state ?? SteadyClock(known: known(), realtime: realtime, monotonic: monotonic)
-      defer { state = clock }
-      let before = clock.lead
-      let now = clock.now(realtime: realtime, monotonic: monotonic)
-      return (now, clock.lead == before ? nil : clock.lead)
-    }
+    return sinceBoot + offset
   }
 }

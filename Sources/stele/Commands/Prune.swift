@@ -1,6 +1,7 @@
 import ArgumentParser
 import Bytes
 import Collector
+import Events
 import Inspect
 import Platform
 import SegmentWriter
@@ -13,6 +14,9 @@ struct Prune: ParsableCommand {
       seals stay, so that what is left can still be verified, and proofs of what was removed can still be \
       checked. Segments with entries that are held (`stele hold`) stay, and those behind them. A daemon does \
       the same by itself with `retention: {age: 400d, size: 500GiB}` in its configuration.
+
+      How long ago something was goes by the system's clock, and only while that is not further ahead of the log \
+      than it should be: what a wrong clock has removed does not come back. A date always counts.
 
       EXAMPLES
         stele prune edge --before 400d
@@ -46,11 +50,14 @@ struct Prune: ParsableCommand {
   func run() throws {
     let now = Clock.realtime()
     let end = try before.map { text throws(ExpressionError) in try SearchQuery.time(text, now: now) }
+    let isAge =
+      try before.map { text throws(ExpressionError) in try SearchQuery.time(text, now: now - 1) } != end
     let size = keep.flatMap { Quantity.size($0) }.map { Int($0) }
     let text = [before.map { "before \($0)" }, keep.map { "size \($0)" }].compactMap { $0 }
     let policy = RetentionPolicy(
       age: end.map { max(0, now - $0) }, size: size, text: text.joined(separator: ", "))
     let act = PruneAct(log.directory, policy)
+    if let end, isAge, let lead = act.clockLead { throw DoubtfulClock(now: now, lead: lead, end: end) }
     var table = HoldTable()
     let plan: PruneAct.Plan
     if dryRun {
@@ -86,5 +93,19 @@ struct Prune: ParsableCommand {
     }
     if let hold = plan.hold { text += "the hold '\(hold.name)' keeps what is behind: \(hold.reason)\n" }
     try StandardOutput.print(text)
+  }
+}
+
+/// What would be removed depends on a clock that may be wrong.
+private struct DoubtfulClock: Error, CustomStringConvertible {
+  var now: Int64
+  var lead: Int64
+  var end: Int64
+
+  var description: String {
+    """
+    the clock says \(Timestamp.text(now)), which is \(lead / 1_000_000_000) s ahead of the time that this log knows, and nothing \
+    is removed by a clock that may be wrong. If it is right, say the date: --before \(Timestamp.text(end))
+    """
   }
 }
