@@ -32,6 +32,7 @@ extension Daemon {
     var counters = try bind(changes)
     try write(changes, record)
     pipeline.commitTime = new.pipeline.commitInterval
+    pipeline.reserve.byteCount = new.writer.reserve
     pipeline.segmentLimits.set(bytes: new.writer.segmentByteLimit, age: new.writer.segmentAgeLimit)
     for (input, fate) in changes.inputs {
       let source = input.source

@@ -47,6 +47,7 @@ public struct DaemonPlan: Sendable {
   var pipelineOptions: PipelineOptions {
     var options = pipeline
     options.followsFiles = followsFiles
+    options.countsAfterFailure = true
     return options
   }
 
@@ -122,6 +123,13 @@ public final class Daemon: Sendable {
   /// Held while the sources change, and by whoever stops the daemon.
   let reloading = Lock()
   private let recovery: RecoveryReport
+  /// What writers before received and could not store, as the log says now.
+  public let unstoredBefore: [UnstoredAccount.Report]
+  /// The same of this one, once `stop` has thrown, for the next.
+  public var unstored: UnstoredAccount.Report? { left.withLock { $0 } }
+  private let left = Mutex<UnstoredAccount.Report?>(nil)
+  /// For the case that this process is killed.
+  private let survivors: SurvivingCounts?
   /// What the next `key` entry is to carry.
   public var nextKey: NextKeyEntry { pipeline.nextKey }
   /// What the last account said, and when.
@@ -136,7 +144,7 @@ public final class Daemon: Sendable {
   private let acts = ActLock()
   private let control = Mutex<ControlServer?>(nil)
   let retention = Mutex<RetentionKeeper?>(nil)
-  private let retentionClock = RetentionClock()
+  private let retentionClock: RetentionClock
   let note: @Sendable (String) -> Void
   /// What the control channel answers when it is asked for the status.
   public let report = DaemonReport()
@@ -158,24 +166,32 @@ public final class Daemon: Sendable {
     failed: @escaping @Sendable (WriteError) -> Void
   ) throws(DaemonError) {
     self.plan = plan
+    retentionClock = RetentionClock(plan.directory)
     self.note = note
     // A quarter is the log's own.
     TLSServerConnection.keyMemory.store(SecureMemory.byteCount / 4 * 3, ordering: .relaxed)
     let hasFailed = FailureFlag()
     self.hasFailed = hasFailed
     do throws(WriteError) {
+      var said: [UnstoredAccount.Report] = []
       let writer = try LogOpening.open(
-        directory: plan.directory, keyPath: plan.keyPath, options: plan.writer)
+        directory: plan.directory, keyPath: plan.keyPath, options: plan.writer
+      ) { said.append($0) }
       recovery = writer.recovery
+      unstoredBefore = said
+      survivors = SurvivingCounts(log: plan.directory)
       pipeline = try Pipeline(
         writer, SourceTable(plan.inputs.map(\.definition)), plan.pipelineOptions, losses: losses,
+        survivors: survivors,
         stopped: { error in
           hasFailed.value.store(true, ordering: .releasing)
           failed(error)
         }, chosen: chosen, alarm: alarm)
     } catch { throw .write(error) }
     do throws(SystemError) {
-      listeners = try Listeners(queue: pipeline.queue, losses: losses, notice: notice)
+      listeners = try Listeners(
+        queue: pipeline.queue, losses: losses, notice: notice,
+        counters: { [survivors] in SourceCounters(survivor: survivors?.counter(of: $0)) })
     } catch { throw .system(error) }
     do throws(ListenError) {
       var running = RunningSources()
@@ -257,6 +273,9 @@ public final class Daemon: Sendable {
   /// Waits no longer for room on the disk, because the daemon is to be stopped soon.
   public func hurry() { pipeline.useReserve() }
 
+  /// Stops receiving at once, without waiting for anything. What is read still is stored, or counted.
+  public func stopReceiving() { listeners.stop() }
+
   /// Stops receiving, stores what the sockets hold, and writes the last checkpoint and seal. Throws what made
   /// the writer fail, if it did: then what was received after the last durable entry is not in the log.
   public func stop() throws(DaemonError) {
@@ -281,7 +300,13 @@ public final class Daemon: Sendable {
     pipeline.settleFormats()
     recordAccount()
     pipeline.record(DaemonRecord.stopped(status))
-    do throws(WriteError) { try pipeline.finish() } catch { throw .write(error) }
+    do throws(WriteError) { try pipeline.finish() } catch {
+      let account = UnstoredAccount(
+        pipeline.unstored, sources.withLock { $0 }, pipeline.counters, survivors?.identity)
+      left.withLock { $0 = account.leave(beside: plan.directory, survivors) }
+      throw .write(error)
+    }
+    survivors?.remove()
   }
 
   /// Waits until the workers have seen everything that was received, so that the last counts are final. They
@@ -331,13 +356,19 @@ public final class Daemon: Sendable {
       return accounted
     }
     let record = DaemonRecord.account(status.inputs, since: earlier?.inputs ?? [], from: from, to: now)
-    pipeline.record(record)
+    pipeline.record(record, mustBeSaid: true)
+    let sums = sources.withLock(\.all).compactMap { source in
+      status.inputs.first { $0.name == source.input.source.name }.map {
+        (source.input.source.id, Int($0.counters.messages), $0.unparsed)
+      }
+    }
+    survivors?.note(account: sums, time: now)
   }
 
   func recordLosses() {
     for event in losses.take() {
       guard let name = sources.withLock({ $0.names[event.source] }) else { continue }
-      pipeline.record(DaemonRecord.loss(event, source: name))
+      pipeline.record(DaemonRecord.loss(event, source: name), mustBeSaid: true)
     }
   }
 

@@ -46,13 +46,21 @@ enum DaemonRecord {
   static func account(
     _ inputs: [DaemonStatus.Input], since earlier: [DaemonStatus.Input], from: Int64, to: Int64
   ) -> String {
-    let sources = inputs.map { input in
+    let sums = inputs.map { input in
       let before = earlier.first { $0.name == input.name }
       // A source that was replaced counts anew.
       let known = before.flatMap { $0.counters.messages <= input.counters.messages ? $0 : nil }
-      let received = input.counters.messages - (known?.counters.messages ?? 0)
-      let unparsed = input.unparsed - (known?.unparsed ?? 0)
-      return #"\#(JSON.quote(input.name)):{"received":\#(received),"unparsed":\#(unparsed)}"#
+      let received = Int(input.counters.messages - (known?.counters.messages ?? 0))
+      return (input.name, received, input.unparsed - (known?.unparsed ?? 0))
+    }
+    return account(sums, from: from, to: to)
+  }
+
+  static func account(_ sums: [(name: String, received: Int, unparsed: Int)], from: Int64, to: Int64)
+    -> String
+  {
+    let sources = sums.map { sum in
+      #"\#(JSON.quote(sum.name)):{"received":\#(sum.received),"unparsed":\#(sum.unparsed)}"#
     }
     return #"{"type":"account","from":"\#(Timestamp.text(from))","to":"\#(Timestamp.text(to))","#
       + #""sources":{\#(sources.joined(separator: ","))}}"#

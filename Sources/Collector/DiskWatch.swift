@@ -16,7 +16,8 @@ struct DiskWatch {
   /// How often the file system is asked, nanoseconds.
   static let interval: Int64 = 100_000_000
 
-  private let reserve: Int
+  /// As it was looked at last.
+  private var reserve: Int
   private var next: Int64 = 0
   /// Since when the writer stands still, nanoseconds since 1970 UTC.
   private(set) var fullSince: Int64?
@@ -31,6 +32,11 @@ struct DiskWatch {
   /// Looks at the file system, when it is time, and tells what has changed.
   mutating func look(_ writer: borrowing LogWriter) throws(WriteError) -> Change? {
     let now = Clock.monotonic()
+    if reserve != writer.reserve.byteCount {
+      reserve = writer.reserve.byteCount
+      try writer.releaseReserve()
+      if !isFull { try writer.keepReserve() }
+    }
     guard reserve > 0, now >= next else { return nil }
     next = now + Self.interval
     let available = try writer.availableBytes

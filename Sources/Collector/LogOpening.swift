@@ -6,8 +6,10 @@ import SegmentWriter
 public enum LogOpening {
   /// Opens the log in `directory` with the private key in the file `keyPath`, takes the log's lock, and
   /// recovers what a crash left. A directory that holds no log is reported as such before a key that is not there.
+  /// What a writer that failed could not store becomes entries, and `told` gets to know.
   public static func open(
-    directory: String, keyPath: String, options: WriterOptions = WriterOptions()
+    directory: String, keyPath: String, options: WriterOptions = WriterOptions(),
+    told: (UnstoredAccount.Report) -> Void = { _ in }
   ) throws(WriteError) -> sending LogWriter {
     do throws(SystemError) { _ = try FileDescriptor(reading: directory + "/vkey") } catch {
       throw [.noSuchFile, .notDirectory].contains(error.errno) ? .missing(path: directory) : .system(error)
@@ -15,7 +17,9 @@ public enum LogOpening {
     Process.forbidDumps()
     var options = options
     options.keyPath = keyPath
-    return try LogWriter(directory: directory, key: try key(keyPath), options: options)
+    let writer = try LogWriter(directory: directory, key: try key(keyPath), options: options)
+    for report in try UnstoredFile.settle(writer) { told(report) }
+    return writer
   }
 
   private static func key(_ path: String) throws(WriteError) -> SignerKey {

@@ -17,10 +17,13 @@ public struct PipelineOptions: Sendable {
   public var heartbeatInterval: Int64 = 60_000_000_000
   /// Threads that parse and hash.
   public var workers = Parallel.processors
-  /// Bytes of all messages on their way.
-  public var slabCount = 40
+  /// Slabs of messages on their way: enough for large blocks, and no more, for they are much of the memory.
+  public var slabCount = 28
   /// Messages come from followed files: each segment's end tells how far they are stored.
   public var followsFiles = false
+  /// When writing has failed, messages are still taken, so that whoever receives them can count to the last one
+  /// what is lost. Else nothing is taken from then on.
+  public var countsAfterFailure = false
   /// Stored bytes that are sealed in about a second: what `sealAhead` leaves to `finish`.
   public var quickSeal = 64 << 20
 
@@ -42,10 +45,13 @@ public final class Pipeline: Sendable {
   public let positions: PositionTable
   /// When segments are finished; may be set at any time.
   public let segmentLimits: SegmentLimits
+  /// Room on the disk for the end; may be set at any time.
+  let reserve: DiskReserve
   private let formats: FormatLedger
   /// What messages tell of losses; nil when nobody asks.
   let accounts: AccountLedger?
   private let log: PipelineLog
+  private let control: ControlQueue
   private let exchange: BlockExchange
   private let sequencer: Sequencer
   private let options: PipelineOptions
@@ -56,14 +62,19 @@ public final class Pipeline: Sendable {
   /// How long a worker waits for messages before it gives back the memory of its columns, nanoseconds.
   private static let idleTime: Int64 = 5_000_000_000
 
+  /// Starts the threads. `writer` belongs to the pipeline from here on.
+  public convenience init(_ writer: sending LogWriter, _ sources: SourceTable) throws(WriteError) {
+    try self.init(writer, sources, PipelineOptions())
+  }
+
   /// Starts the threads. `writer` belongs to the pipeline from here on. What messages tell of lost ones goes to
   /// `losses`. `stopped` is called once, from
   /// another thread, if writing fails: nothing is taken from the queue any more. `chosen` is called, on
   /// another thread too, when a source's format has been found out; `alarm`, on the writer's, with what somebody
   /// should look after, and when that is over.
-  public init(
-    _ writer: sending LogWriter, _ sources: SourceTable, _ options: PipelineOptions = PipelineOptions(),
-    losses: LossLedger? = nil,
+  init(
+    _ writer: sending LogWriter, _ sources: SourceTable, _ options: PipelineOptions,
+    losses: LossLedger? = nil, survivors: SurvivingCounts? = nil,
     stopped: @escaping @Sendable (WriteError) -> Void = { _ in },
     chosen: @escaping @Sendable (FormatChoice) -> Void = { _ in },
     alarm: @escaping @Sendable (String) -> Void = { _ in }
@@ -73,9 +84,11 @@ public final class Pipeline: Sendable {
     do throws(SystemError) {
       queue = try SlabQueue(slabCount: options.slabCount, separatesControl: plan.key != nil)
     } catch { throw .system(error) }
+    control = ControlQueue(queue)
     counters = ParseCounters()
     commitInterval = CommitInterval(options.commitInterval)
     segmentLimits = writer.limits
+    reserve = writer.reserve
     nextKey = writer.nextKey
     positions = writer.positions
     formats = FormatLedger(sources, next: writer.tree.size, chosen: chosen)
@@ -85,8 +98,9 @@ public final class Pipeline: Sendable {
     exchange = BlockExchange(
       blocks: (0..<options.workers + 2).map { _ in EncodedBlock(plan: plan) }, workers: options.workers)
     log = PipelineLog(
-      writer, exchange, sequencer, queue, formats, accounts, counters, options, commitInterval, stopped, alarm
-    )
+      writer, exchange, sequencer, queue, control, formats, accounts, counters, survivors, options,
+      commitInterval,
+      stopped, alarm)
     do throws(SystemError) {
       var started: [Thread] = []
       for number in 0..<options.workers {
@@ -117,8 +131,25 @@ public final class Pipeline: Sendable {
       openBytes: log.gauges.openBytes, syncs: log.gauges.syncs.reading, blocks: log.gauges.blocks.reading)
   }
 
-  /// Appends an entry of Stele itself: one object of JSON. False when the pipeline has ended.
-  @discardableResult public func record(_ json: String) -> Bool { ControlText.submit(json, to: queue) }
+  /// Appends an entry of Stele itself: one object of JSON. What `mustBeSaid` is said by the next who opens the log,
+  /// if writing fails before it is stored. False when the pipeline has ended.
+  @discardableResult public func record(_ json: String, mustBeSaid: Bool = false) -> Bool {
+    control.submit(json, mustBeSaid: mustBeSaid)
+  }
+
+  /// What was on its way when writing failed, in blocks that may have reached the file; and what of the entries of
+  /// Stele itself had not. Once `finish` has failed.
+  var unstored: UnstoredBlocks {
+    var rest = control.waiting[...]
+    var unstored = UnstoredBlocks(since: log.oldestUnstored)
+    for (end, tally) in log.unsynced {
+      let count = min(tally.first ?? 0, rest.count)
+      unstored.written.append((end, tally, rest.prefix(count).compactMap { $0 }))
+      rest = rest.dropFirst(count)
+    }
+    unstored.statements = rest.compactMap { $0 }
+    return unstored
+  }
 
   /// Gives a source another format: `record` becomes an entry, and messages in blocks behind that entry's are
   /// read with `definition`. False when the pipeline has ended.
@@ -135,7 +166,7 @@ public final class Pipeline: Sendable {
       edit(&table)
       let changed = table
       formats.adopt(changed)
-      for record in records where !ControlText.submit(record, to: queue) { return false }
+      for record in records where !control.submit(record) { return false }
       queue.withQueued { [sequencer] in sequencer.change(to: changed, behind: $0) }
       return true
     }
@@ -187,7 +218,7 @@ public final class Pipeline: Sendable {
       Clock.sleep(nanoseconds: 2_000_000)
     }
     var end: UInt64 = 0
-    let isTaken = ControlText.submit(#"{"type":"heartbeat"}"#, to: queue) { [sequencer] in
+    let isTaken = control.submit(#"{"type":"heartbeat"}"#) { [sequencer] in
       end = sequencer.end(behind: $0)
     }
     if !isTaken { throw log.failure ?? .daemon(path: log.path, reason: "it is being stopped") }
@@ -249,7 +280,6 @@ public final class Pipeline: Sendable {
   }
 
   private func work(_ sources: SourceTable, _ plan: SegmentPlan) {
-    defer { exchange.workerEnded() }
     do throws(CryptoError) {
       var worker = try Worker(sources, plan, formats, accounts, counters)
       try encodeRuns(&worker)
@@ -257,6 +287,13 @@ public final class Pipeline: Sendable {
       formats.close()
       log.fail(.crypto(error))
     }
+    exchange.workerEnded()
+    if options.countsAfterFailure { discardRuns() }
+  }
+
+  /// After a failure, takes what still comes until nobody fills slabs any more.
+  private func discardRuns() {
+    while let batch = queue.nextBatch(BatchLimits(age: 0), assign: { _, _ in 0 }) { queue.recycle(batch) }
   }
 
   private func encodeRuns(_ worker: inout Worker) throws(CryptoError) {
@@ -270,7 +307,7 @@ public final class Pipeline: Sendable {
         place = assigned
         return assigned.firstIndex
       }
-      guard let batch, let place else {
+      guard var batch, let place else {
         exchange.recycle(block)
         if queue.isFinished { return }
         worker.releaseMemory()
@@ -281,8 +318,7 @@ public final class Pipeline: Sendable {
       }
       holdsMemory = true
       sequencer.note(place.firstIndex, since: batch.since)
-      try worker.encode(batch, at: place, into: block)
-      // While the batch is held, nobody takes the queue for settled.
+      try worker.encode(&batch, of: queue, at: place, into: block)
       recordFormats()
       queue.recycle(batch)
       exchange.put(block)
@@ -293,7 +329,7 @@ public final class Pipeline: Sendable {
   private func recordFormats() {
     let choices = formats.takeChoices()
     for (place, choice) in choices.enumerated()
-    where !ControlText.submit(choice.record, to: queue, until: 0) {
+    where !control.submit(choice.record, until: 0) {
       return formats.putBack(Array(choices[place...]))
     }
   }
@@ -307,23 +343,4 @@ final class CommitInterval: Sendable {
 
   var nanoseconds: Int64 { value.load(ordering: .relaxed) }
   func set(_ nanoseconds: Int64) { value.store(nanoseconds, ordering: .relaxed) }
-}
-
-/// Entries of Stele itself on their way into the log.
-enum ControlText {
-  /// `deadline` as in `SlabQueue.take`: the writer itself must never wait for a slab.
-  static func submit(
-    _ json: String, to queue: SlabQueue, until deadline: Int64? = nil,
-    then: (_ queued: Int) -> Void = { _ in }
-  ) -> Bool {
-    guard var slab = queue.take(.datagrams, until: deadline) else { return false }
-    guard let envelope = ControlEntry.envelope.withView({ slab.addEnvelope($0) }) else { return false }
-    let isWritten = Array(json.utf8).withView {
-      slab.append(
-        $0, time: Clock.realtime(), source: 0, envelope: envelope,
-        flags: FrameFlags(rawValue: ControlEntry.flags))
-    }
-    queue.submit(slab, then: then)
-    return isWritten
-  }
 }

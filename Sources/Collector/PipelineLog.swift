@@ -13,9 +13,11 @@ final class PipelineLog: Sendable {
   private let exchange: BlockExchange
   private let sequencer: Sequencer
   private let queue: SlabQueue
+  private let control: ControlQueue
   private let formats: FormatLedger
   private let accounts: AccountLedger?
   private let counters: ParseCounters
+  private let survivors: SurvivingCounts?
   private let options: PipelineOptions
   /// Each segment's end tells how far files are stored, though nothing of them is yet.
   let followsFiles: Atomic<Bool>
@@ -27,17 +29,19 @@ final class PipelineLog: Sendable {
 
   init(
     _ writer: sending LogWriter, _ exchange: BlockExchange, _ sequencer: Sequencer, _ queue: SlabQueue,
-    _ formats: FormatLedger, _ accounts: AccountLedger?, _ counters: ParseCounters,
-    _ options: PipelineOptions, _ commitInterval: CommitInterval,
+    _ control: ControlQueue, _ formats: FormatLedger, _ accounts: AccountLedger?, _ counters: ParseCounters,
+    _ survivors: SurvivingCounts?, _ options: PipelineOptions, _ commitInterval: CommitInterval,
     _ stopped: @escaping @Sendable (WriteError) -> Void, _ alarm: @escaping @Sendable (String) -> Void
   ) {
     checkpointed = Atomic(writer.checkpointSize)
     gauges = writer.gauges
     unsafe self.writer = writer
     self.counters = counters
+    self.survivors = survivors
     self.exchange = exchange
     self.sequencer = sequencer
     self.queue = queue
+    self.control = control
     self.formats = formats
     self.accounts = accounts
     self.options = options
@@ -90,14 +94,27 @@ final class PipelineLog: Sendable {
 
   /// Ends the pipeline after a failure. What is in the queue is lost, and what the log holds stays intact.
   func fail(_ error: WriteError) {
+    let waiting = [sequencer.waitingSince, queue.backlog.since].compactMap { $0 }.min()
     let isFirst = failed.withLock { failed in
       defer { failed = failed ?? error }
       return failed == nil
     }
+    if isFirst {
+      let age = waiting.map { Clock.monotonic() - $0 } ?? 0
+      oldest.store(Clock.realtime() - age, ordering: .relaxed)
+    }
     exchange.close()
-    queue.close()
+    if !options.countsAfterFailure { queue.close() }
     if isFirst { stopped(error) }
   }
+
+  /// Blocks that were written, or half written, when writing failed, and that no `fdatasync` vouches for: the index
+  /// behind each, and its entries by source.
+  var unsynced: [(end: UInt64, tally: [Int])] { unsyncedBlocks.withLock { $0 } }
+  private let unsyncedBlocks = Mutex<[(end: UInt64, tally: [Int])]>([])
+  /// When the oldest message was received that was not durable then, nanoseconds since 1970 UTC.
+  var oldestUnstored: Int64 { oldest.load(ordering: .relaxed) }
+  private let oldest = Atomic<Int64>(0)
 
   func run() {
     defer { ended.store(true, ordering: .releasing) }
@@ -121,7 +138,7 @@ final class PipelineLog: Sendable {
     // Kept back for the entries that the next checkpoint ends with, once one is due: blocks that were given lower
     // indexes are still on their way.
     var place: CheckpointPlace?
-    var disk = unsafe DiskWatch(reserve: writer.reserveByteCount)
+    var disk = unsafe DiskWatch(reserve: writer.reserve.byteCount)
     var clock = ClockWatch()
     while failure == nil {
       if let due = place, due.first == (unsafe writer.tree.size) {
@@ -167,7 +184,7 @@ final class PipelineLog: Sendable {
   }
 
   /// Appends an entry of Stele itself if there is a slab for it: this thread must never wait for one.
-  private func tell(_ json: String) { _ = ControlText.submit(json, to: queue, until: 0) }
+  private func tell(_ json: String) { _ = control.submit(json, until: 0) }
 
   /// Stands still while the disk is full, and goes on afterwards.
   private func look(_ disk: inout DiskWatch) throws(WriteError) {
@@ -242,20 +259,26 @@ final class PipelineLog: Sendable {
   /// does not wait longer than the commit interval.
   private func appendReady(_ first: EncodedBlock) throws(WriteError) {
     var next: EncodedBlock? = first
-    var tally: [Int] = []
     let due = Clock.monotonic() + commitInterval.nanoseconds
     while let block = next {
+      unsyncedBlocks.withLock { $0.append((block.endIndex, block.tally)) }
+      survivors?.note(block: block.endIndex, tally: block.tally)
       try unsafe writer.append(block)
-      for (source, count) in block.tally.enumerated() {
-        if source < tally.count { tally[source] += count } else { tally.append(count) }
-      }
       exchange.recycle(block)
       next = nil
       if Clock.monotonic() >= due { break }
       if case .block(let ready) = exchange.take(unsafe writer.tree.size, until: 0) { next = ready }
     }
     try unsafe writer.commit()
+    survivors?.note(commit: unsafe writer.durableIndex, counters)
     sequencer.settle(unsafe writer.durableIndex)
-    counters.add(stored: tally)
+    let synced = unsyncedBlocks.withLock { blocks in
+      defer { blocks.removeAll(keepingCapacity: true) }
+      return blocks
+    }
+    for (_, tally) in synced {
+      counters.add(stored: tally)
+      control.settle(tally.first ?? 0)
+    }
   }
 }

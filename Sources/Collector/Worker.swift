@@ -120,9 +120,11 @@ struct Worker: ~Copyable {
     try minimiser?.minimise(raw, flags, source: source, list: list, matcher, &result)
   }
 
-  /// Encodes the messages of `batch` into `block`, as entries from `place` on.
+  /// Encodes the messages of `batch` into `block`, as entries from `place` on. Gives each slab back to `queue`
+  /// as soon as it is read, but for the last: while some of the batch is held, nobody takes the queue for
+  /// settled.
   mutating func encode(
-    _ batch: borrowing SlabBatch, at place: Sequencer.Place, into block: EncodedBlock
+    _ batch: inout SlabBatch, of queue: SlabQueue, at place: Sequencer.Place, into block: EncodedBlock
   ) throws(CryptoError) {
     // Entries of Stele itself are not encrypted: what they say of keys, losses and erasures is for everybody.
     let isClear = place.plan.key == nil || batch[0].isControl
@@ -138,9 +140,11 @@ struct Worker: ~Copyable {
     block.positions.removeAll(keepingCapacity: true)
     guide?.begin(&result)
     var index = place.firstIndex
-    for number in 0..<batch.count {
-      try encode(batch[number], first: place.firstIndex, &index, block)
+    while batch.count > 1 {
+      try encode(batch[0], first: place.firstIndex, &index, block)
+      queue.recycleFirst(of: &batch)
     }
+    try encode(batch[0], first: place.firstIndex, &index, block)
     // Whoever waits for the formats' count finds the account complete.
     tally?.finish(place.firstIndex, end: index, lastTime: lastTime)
     if guide?.finish(place.firstIndex, end: index) == nil { formats.finish(place.firstIndex, end: index) }

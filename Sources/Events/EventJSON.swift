@@ -98,6 +98,10 @@ enum JSONText {
           out.append("\u{FFFD}")
           exact = false
           index += 1
+        } else if byte == 0xC2, text[index + 1] < 0xA0 {
+          // C1 controls: a terminal may take them for the beginning of an escape sequence.
+          appendEscape(text[index + 1], to: &out)
+          index += 2
         } else {
           out.append(text[index, index + length])
           index += length
@@ -111,15 +115,19 @@ enum JSONText {
       case UInt8(ascii: "\n"): out.append("\\n")
       case UInt8(ascii: "\r"): out.append("\\r")
       case UInt8(ascii: "\t"): out.append("\\t")
-      default:
-        out.append("\\u00")
-        out.append(hexDigit(byte &>> 4))
-        out.append(hexDigit(byte & 15))
+      default: appendEscape(byte, to: &out)
       }
       index += 1
     }
     out.append(UInt8(ascii: "\""))
     return exact
+  }
+
+  /// Appends U+0000 to U+00FF as an escape.
+  private static func appendEscape(_ code: UInt8, to out: inout ByteBuffer) {
+    out.append("\\u00")
+    out.append(hexDigit(code &>> 4))
+    out.append(hexDigit(code & 15))
   }
 
   /// Appends a number in decimal, all its digits.

@@ -212,13 +212,15 @@ extension Event {
 
 /// Text that is safe to show on a terminal.
 public enum VisibleText {
-  /// Appends `text` with every control byte (C0, DEL, C1) and every byte that is not UTF-8 as `\xHH`.
+  /// Appends `text` with every control byte (C0, DEL, C1), what turns the direction of writing around, and every byte
+  /// that is not UTF-8 as `\xHH`.
   public static func append(_ text: ByteView, to out: inout ByteBuffer) {
     var index = 0
     while index < text.count {
       let byte = text[index]
       var length = byte >= 0x80 ? JSONText.utf8Length(text, at: index) : byte < 0x20 || byte == 0x7F ? 0 : 1
       if length == 2, byte == 0xC2, text[index + 1] < 0xA0 { length = 0 }
+      if length == 3, isTurning(text, index) { length = 0 }
       if length == 0 {
         let hex = String(byte, radix: 16, uppercase: true)
         out.append(byte < 16 ? "\\x0\(hex)" : "\\x\(hex)")
@@ -227,6 +229,15 @@ public enum VisibleText {
         out.append(text[index, index + length])
         index += length
       }
+    }
+  }
+
+  /// U+202A to U+202E and U+2066 to U+2069 (Unicode Standard Annex 9): after them a line shows other than it is.
+  private static func isTurning(_ text: ByteView, _ index: Int) -> Bool {
+    guard text[index] == 0xE2 else { return false }
+    switch (text[index + 1], text[index + 2]) {
+    case (0x80, 0xAA...0xAE), (0x81, 0xA6...0xA9): return true
+    default: return false
     }
   }
 }

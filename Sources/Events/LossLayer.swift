@@ -25,6 +25,8 @@ public enum LossLayer: String, CaseIterable, Sendable {
   case fileGap = "file_gap"
   /// The disk was full. Messages.
   case diskFull = "disk_full"
+  /// Received, but the daemon was killed, or could not write to the log, before they were stored. Messages.
+  case unstored
 
   /// What the layer's counts count, unless the entry says otherwise in the member `unit`.
   public var unit: LossUnit {

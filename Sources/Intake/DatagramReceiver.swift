@@ -152,7 +152,7 @@ struct DatagramReceiver: ~Copyable, Sendable {
     }
     if kept < count { sockets[index].reportRefusals(losses, &notices) }
     sockets[index].noteLimited(losses, now: now)
-    sockets[index].counters.messages.add(kept)
+    sockets[index].counters.count(messages: kept)
     sockets[index].counters.bytes.add(bytes)
     sockets[index].counters.overlong.add(truncated)
     return count

@@ -45,7 +45,8 @@ struct FileFollower: ~Copyable {
     survey = FileSurvey(targets, history)
   }
 
-  /// Follows until `stopping`, then reads what is there, last lines without a line feed too.
+  /// Follows until `stopping`, then reads what is there. A last line without a line feed is left to the next start, which
+  /// finds it whole: in pieces, neither would mean anything.
   mutating func run(_ stopping: borrowing Atomic<Bool>) {
     while !stopping.load(ordering: .acquiring) {
       if !mailbox.isEmpty { carryOutOrders() }
@@ -64,7 +65,9 @@ struct FileFollower: ~Copyable {
     let deadline = Clock.monotonic() + Limits.drain
     look()
     while let isBusy = round(), isBusy, Clock.monotonic() < deadline {}
-    for file in files where !finish(file) { return }
+    for file in files where file.size > file.offset {
+      give(file.target, "\(file.path): its last \(file.size - file.offset) bytes are left to the next start")
+    }
     writer.submit()
   }
 
@@ -234,7 +237,7 @@ struct FileFollower: ~Copyable {
       start = frame.end
     }
     writer.slab.take(start)
-    target.counters.messages.add(messages)
+    target.counters.count(messages: messages)
     target.counters.bytes.add(length)
     target.counters.overlong.add(overlong)
     return (start, isMidLine)

@@ -77,7 +77,7 @@ extension Listeners {
   /// of `source`.
   @discardableResult public func hand(_ old: UInt32, to source: Source) -> SourceCounters {
     let counters = state.withLock { state in
-      let counters = (source.id == old ? state.counters[old] : nil) ?? SourceCounters()
+      let counters = (source.id == old ? state.counters[old] : nil) ?? makeCounters(source)
       for place in state.addresses.indices where state.addresses[place].source.id == old {
         state.addresses[place].source = source
       }

@@ -39,6 +39,7 @@ public final class Listeners: Sendable {
   private let streamThreads: Int
   private let notice: @Sendable (IntakeNotice) -> Void
   private let inherited: InheritedSockets
+  let makeCounters: @Sendable (Source) -> SourceCounters
   let state = Mutex(State())
   private let stopRequested = Atomic(false)
   /// The receiving threads stop after the accepting one, whose last connections they get.
@@ -52,11 +53,14 @@ public final class Listeners: Sendable {
   ///     messages a second, or 2 million in TLS.
   ///   - inherited: sockets that are open already; what is not among them is opened.
   ///   - notice: gets what is worth a line in the daemon's log, on the thread concerned; should not block.
+  ///   - counters: makes what counts a source's messages.
   public init(
     queue: SlabQueue, losses: LossLedger, streamThreads: Int = 1, inherited: InheritedSockets = .ofProcess,
-    notice: @escaping @Sendable (IntakeNotice) -> Void = { _ in }
+    notice: @escaping @Sendable (IntakeNotice) -> Void = { _ in },
+    counters: @escaping @Sendable (Source) -> SourceCounters = { _ in SourceCounters() }
   ) throws(SystemError) {
     precondition(streamThreads > 0)
+    makeCounters = counters
     self.queue = queue
     self.losses = losses
     self.streamThreads = streamThreads
@@ -74,7 +78,7 @@ public final class Listeners: Sendable {
     // An empty slab must hold the longest carried frame and a read behind it, and the longest datagram.
     precondition(
       max(source.messageLimit + Limits.smallestRead, 65_536) + 2 * Envelope.mostBytes <= queue.byteCapacity)
-    let counters = SourceCounters()
+    let counters = makeCounters(source)
     state.withLock { $0.counters[source.id] = counters }
     do throws(SystemError) {
       switch source.endpoint {

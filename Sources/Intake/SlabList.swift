@@ -63,7 +63,7 @@ extension SlabList: @unchecked Sendable {}
 /// A contiguous run of submitted slabs, in the order submitted: what becomes one block.
 public struct SlabBatch: ~Copyable, Sendable {
   var slabs: SlabList
-  /// Messages in all of them.
+  /// Messages in all that it had.
   public let messageCount: Int
   /// Sum of the lengths of all messages.
   public let messageBytes: Int
@@ -81,7 +81,7 @@ public struct SlabBatch: ~Copyable, Sendable {
     self.messageBytes = messageBytes
   }
 
-  /// Number of slabs.
+  /// Number of slabs that are left in it.
   public var count: Int { slabs.count }
 
   /// The slab at `index`, to be read in place. Traps when out of bounds.

@@ -262,6 +262,14 @@ public final class SlabQueue: Sendable {
   /// Closed and empty: `nextBatch` gives nothing any more.
   public var isFinished: Bool { lock.withLock { unsafe state.closed && state.queued.count == 0 } }
 
+  /// Takes back the first slab of a run, which has been read: who waits for one need not wait for the run's end.
+  public func recycleFirst(of batch: inout SlabBatch) {
+    lock.lock()
+    defer { lock.unlock() }
+    unsafe state.free.append(batch.slabs.removeFirst())
+    wakeFillers()
+  }
+
   /// Takes back the slabs of a run that has been written.
   public func recycle(_ batch: consuming SlabBatch) {
     lock.lock()

@@ -21,7 +21,15 @@ public final class SourceCounters: Sendable {
   let receiveQueue = ReceiveQueueGauge()
   let unread = Atomic<Int>(0)
 
-  public init() {}
+  /// Gets each number of messages that is added, too.
+  private let survivor: (@Sendable (Int) -> Void)?
+
+  public init(survivor: (@Sendable (Int) -> Void)? = nil) { self.survivor = survivor }
+
+  func count(messages count: Int) {
+    messages.add(count)
+    if count > 0 { survivor?(count) }
+  }
 
   /// The counters at one moment.
   public struct Reading: Equatable, Sendable {

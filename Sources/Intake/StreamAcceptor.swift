@@ -259,16 +259,18 @@ struct StreamAcceptor: ~Copyable {
       if isComplete, let reason = connection.identify() {
         return refuse(connection, token, reason)
       }
-      let isFlushed = try connection.flush()
       if isComplete {
+        // A client that takes no answer any more may have sent messages before it left.
+        _ = try? connection.flush()
         try poll.remove(connection.socket.descriptor)
         _ = handshaking.remove(token)
         hand(connection)
       } else {
+        let isFlushed = try connection.flush()
         try poll.change(connection.socket.descriptor, token: token, writable: !isFlushed)
       }
     } catch {
-      fail(connection, token, "\(error)")
+      fail(connection, token, "the connection broke off before it was set up: \(error.errno)")
     }
   }
 
@@ -294,7 +296,7 @@ struct StreamAcceptor: ~Copyable {
         hand(connection)
       }
     } catch {
-      fail(connection, token, "\(error)")
+      fail(connection, token, "the connection broke off before it was set up: \(error.errno)")
     }
   }
 

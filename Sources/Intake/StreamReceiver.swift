@@ -183,7 +183,10 @@ struct StreamReceiver: ~Copyable {
       if count > 0, !cut(connection, count, envelope) { return .queueClosed }
       switch progress {
       case .bytes: continue
-      case .needsInput: return isOver || (try? connection.flush()) == nil ? .ended : .open
+      case .needsInput:
+        // A peer that takes no answer any more may have sent much before it left.
+        _ = try? connection.flush()
+        return isOver ? .ended : .open
       case .closed: return .ended
       case nil:
         connection.source.counters.tlsFailures.add(1)
@@ -479,7 +482,7 @@ private struct Cutter {
   }
 
   func count(_ counters: SourceCounters) {
-    counters.messages.add(messages)
+    counters.count(messages: messages)
     counters.bytes.add(bytes)
     counters.overlong.add(overlong)
     counters.cutFrames.add(cut)

@@ -47,7 +47,7 @@ public struct LogFiles: Equatable, Sendable {
         hasVerifierKey = true
       } else if name == FileNames.checkpoint {
         hasCheckpoint = true
-      } else if name == FileNames.cosigned {
+      } else if name == FileNames.cosigned || name == FileNames.reserve {
         continue
       } else if name == FileNames.tiles {
         hasTiles = true

@@ -1,12 +1,21 @@
 import Platform
+import Segments
+import Synchronization
 
 /// Room on the log's file system for the last things that a writer has to write: what has its place in the log
 /// already, a checkpoint, a seal. A file `reserve` of allocated blocks holds it (its size stays 0, so that copies
 /// of the directory do not grow), and is removed when the room is needed.
-struct DiskReserve {
-  static let name = "reserve"
-  /// Bytes; 0: nothing is kept, and there is always room.
-  let byteCount: Int
+public final class DiskReserve: Sendable {
+  static let name = FileNames.reserve
+  private let size: Atomic<Int>
+
+  init(byteCount: Int) { size = Atomic(byteCount) }
+
+  /// Bytes; 0: nothing is kept, and there is always room. May be set by any thread: the writer's asks.
+  public var byteCount: Int {
+    get { size.load(ordering: .relaxed) }
+    set { size.store(newValue, ordering: .relaxed) }
+  }
 
   /// Whether less is free for this process's user than what is to be kept.
   func isShort(_ directory: borrowing Directory) throws(SystemError) -> Bool {
@@ -33,9 +42,6 @@ struct DiskReserve {
 }
 
 extension LogWriter {
-  /// `WriterOptions.reserve`.
-  public var reserveByteCount: Int { reserve.byteCount }
-
   /// Bytes that are free for this process on the log's file system.
   public var availableBytes: Int {
     get throws(WriteError) { try system { () throws(SystemError) in try Int(directory.space().free) } }

@@ -13,7 +13,11 @@ public enum LogCreation {
   /// Where the key store is kept unless it is put elsewhere: beside the directory, too.
   public static func defaultKeyStorePath(_ directory: String) -> String { beside(directory) + ".next" }
 
-  private static func beside(_ directory: String) -> String {
+  /// Where a writer that fails leaves word of what it could not store.
+  public static func unstoredPath(_ directory: String) -> String { beside(directory) + ".unstored" }
+
+  /// The path that everything beside a log's directory begins with: the directory's, without a `/` at its end.
+  public static func beside(_ directory: String) -> String {
     var path = directory
     while path.utf8.count > 1, path.hasSuffix("/") { path.removeLast() }
     return path

@@ -65,7 +65,8 @@ public final class LogWriter {
   public var keyPath: String? { options.keyPath }
   public let origin: KeyName
   let directory: Directory
-  let reserve: DiskReserve
+  /// Room on the disk for the end.
+  public let reserve: DiskReserve
   var key: OriginKey
   let options: WriterOptions
   let sealer: Sealer
@@ -89,6 +90,8 @@ public final class LogWriter {
   public let gauges = WriterGauges()
   /// What recovery found and cut off.
   public let recovery: RecoveryReport
+  /// Entries that were found, without those that opening the log has added.
+  public let recoveredSize: UInt64
 
   /// How far followed files are stored.
   public private(set) var positions: PositionTable
@@ -124,6 +127,7 @@ public final class LogWriter {
     self.path = path
     origin = key.signer.name
     tree = recovered.tree
+    recoveredSize = recovered.tree.size
     checkpointSize = recovered.checkpointSize
     logKeys = recovered.keys
     durable = Atomic(recovered.tree.size)

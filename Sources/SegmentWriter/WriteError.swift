@@ -63,7 +63,9 @@ extension WriteError: CustomStringConvertible {
         + "'log' in the configuration, or systemd's credential stele.key"
     case .locked(let path): "\(path): another process is writing to this log; stop it first"
     case .wrongKey(let path, let expected, let found):
-      "\(path): the private key is that of \(found), but the log's verifier key is \(expected)"
+      "\(path): the private key is that of \(found), but the log's verifier key is \(expected). Put the "
+        + "log's own back, or say where it is: --key-file FILE, 'key' under 'log' in the configuration, or systemd's "
+        + "credential stele.key"
     case .superseded(let path, let index, let successor):
       "\(path): the private key is a former one of this log: at entry \(index) it gave way to that of \(successor). "
         + "Put the new private key in its place; the old one signs nothing any more"

@@ -42,10 +42,12 @@ import Testing
       }
       var options = PipelineOptions()
       options.commitInterval = 0
+      let queue = try SlabQueue(slabCount: 2, reserved: 1)
       let log = PipelineLog(
-        writer, exchange, Sequencer(next: first + 400, plan: plan, sources: SourceTable([])),
-        try SlabQueue(slabCount: 2, reserved: 1),
-        FormatLedger(SourceTable([]), next: first + 400, chosen: { _ in }), nil, ParseCounters(), options,
+        writer, exchange, Sequencer(next: first + 400, plan: plan, sources: SourceTable([])), queue,
+        ControlQueue(queue),
+        FormatLedger(SourceTable([]), next: first + 400, chosen: { _ in }), nil, ParseCounters(), nil,
+        options,
         CommitInterval(options.commitInterval), { _ in }, { _ in })
       let thread = try Thread(name: "write") { log.run() }
       for _ in 0..<100 { _ = exchange.takeEmpty() }

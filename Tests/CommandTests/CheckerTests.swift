@@ -9,6 +9,37 @@ import Testing
 
   init() throws { sandbox = try Sandbox() }
 
+  /// A daemon that is killed twice in a row, before it could seal, leaves two segments that are not sealed yet.
+  @Test(.enabled(if: CheckerTests.isRunnable, "python3-cryptography is missing"))
+  func segmentsThatAreNotSealedYetAreWhole() throws {
+    try sandbox.makeLog()
+    try sandbox.write("lines", Sandbox.lines.joined(separator: "\n") + "\n")
+    let first = sandbox.path("log/00000000000000000002")
+    let files = FileManager.default
+    for run in 0..<2 {
+      let daemon = try DaemonProcess(sandbox, ["--log", "@log", "--listen", "tcp://127.0.0.1:0"])
+      try sandbox.stele("replay", "@lines", "--to", daemon.url("tcp-0"))
+      let isSigned = daemon.program.wait(30) { _ in
+        daemon.source("tcp-0")["received"] as? Int == 20
+          && daemon.status["checkpoint"] as? Int ?? 0 >= 22 * (run + 1)
+          && daemon.status["waiting"] as? Int == 0 && (run == 0 || files.fileExists(atPath: first + ".seal"))
+      }
+      #expect(isSigned, "\(daemon.status)")
+      daemon.program.signal(SIGKILL)
+      daemon.program.wait()
+      if run == 0 { try copy("log/00000000000000000002.open", to: "unsealed") }
+    }
+    // As if the second had not come to it.
+    for kind in [".seal", ".segment"] { try files.removeItem(atPath: first + kind) }
+    try files.moveItem(atPath: sandbox.path("unsealed"), toPath: first + ".open")
+    let verified = try sandbox.stele("verify", "@log", "--key", "@log.vkey")
+    #expect(verified.status == 0, "\(verified.text)")
+    let checked = try Program.run(
+      Program.find("python3") ?? "python3",
+      [Sandbox.root + "/Packaging/stele-check.py", sandbox.path("log"), "--key", sandbox.path("log.vkey")])
+    #expect(checked.status == 0, "\(checked.text)\(checked.errors)")
+  }
+
   // MARK: Logs
 
   /// Ways in which a log comes to be, and the exit status of its verification.

@@ -91,6 +91,23 @@ import Testing
     try expectWhole(atLeast: durable + 2000)
   }
 
+  /// Over sockets that the service manager holds, from streams that hear the end, and from a file: what was sent is
+  /// stored, or a loss says how much is not.
+  @Test(arguments: faults) func sentIsStoredPlusAccounted(_ fault: Fault) throws {
+    try shim.fail(fault.call, of: fault.file, with: fault.error, skip: 3, times: 1)
+    let run = try InterruptedRun(sandbox, environment: shim.environment)
+    #expect(run.first == 74 && run.second == 0, "\(run.errors)")
+    try expectWhole(atLeast: 0)
+    for (source, count) in run.sent {
+      let account = try run.account(of: source)
+      #expect(account.stored + account.lost == count, "\(source): \(run.errors)")
+      #expect(account.received == account.stored, "\(source)")
+      #expect(account.hasNoneTwice)
+      if source == "file" { #expect(account.lost == 0) }
+    }
+    #expect(!FileManager.default.fileExists(atPath: sandbox.path("log.unstored")))
+  }
+
   /// What the unit does not start again is not what a failing disk ends with.
   @Test func theServiceIsStartedAgain() throws {
     let unit = String(
@@ -98,6 +115,7 @@ import Testing
       as: UTF8.self)
     let lines = unit.split(separator: "\n")
     #expect(lines.contains("Restart=on-failure"))
-    #expect(lines.contains { $0.hasPrefix("RestartPreventExitStatus=") && !$0.contains("74") })
+    #expect(lines.contains("StartLimitIntervalSec=0"))
+    #expect(!lines.contains { $0.hasPrefix("RestartPreventExitStatus=") && $0.contains("74") })
   }
 }

@@ -88,6 +88,33 @@ struct FullDiskTests {
     #expect(records.contains(#""type":"disk_full","from""#), "\(records)")
   }
 
+  /// The reserve can change while the daemon runs: too large a one stops the writing, and a smaller one lets it go on.
+  @Test func theReserveCanChange() throws {
+    let daemon = try start()
+    let text = String(decoding: try sandbox.directory.read("stele.yaml"), as: UTF8.self)
+    func reload(_ size: String) throws {
+      try sandbox.write("stele.yaml", text.replacing("reserve: 8MiB", with: "reserve: \(size)"))
+      let reloaded = try sandbox.stele("config", "reload", "@stele.yaml")
+      #expect(reloaded.status == 0 && reloaded.text.contains("log.reserve: \(size)"), "\(reloaded)")
+    }
+    func blocks() throws -> Int {
+      let text = try Program.run("/usr/bin/stat", ["-c", "%b", sandbox.path("disk/log/reserve")]).text
+      return (Int(text.trimmingCharacters(in: .whitespacesAndNewlines)) ?? 0) * 512
+    }
+    #expect(daemon.program.wait(30) { _ in (try? blocks()) == 8 << 20 })
+    try reload("4MiB")
+    #expect(daemon.program.wait(30) { _ in (try? blocks()) == 4 << 20 })
+    try reload("1GiB")
+    #expect(daemon.program.wait(30) { $0.errors.contains("less than the reserve of 1024 MiB") })
+    try reload("2MiB")
+    #expect(daemon.program.wait(30) { $0.errors.contains("there is room") }, "\(daemon.program.errors)")
+    #expect(daemon.program.wait(30) { _ in (try? blocks()) == 2 << 20 })
+    try send(daemon, "stream")
+    #expect(daemon.waitUntilDurable(4000), "\(daemon.program.errors)")
+    #expect(daemon.stop().status == 0)
+    try expectWhole(4000)
+  }
+
   @Test func segmentsCanBeRemovedAndTheDaemonStoppedWhileTheDiskIsFull() throws {
     let daemon = try start()
     try fill(daemon)

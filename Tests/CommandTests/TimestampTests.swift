@@ -138,6 +138,29 @@ import Testing
     }
   }
 
+  /// A token over a checkpoint whose segment retention has removed says nothing any more, and is no damage.
+  @Test(.enabled(if: CheckerTests.isRunnable, "python3-cryptography is missing"))
+  func aTokenOutlivesWhatItWasOver() throws {
+    let authority = try TimestampAuthority()
+    let sandbox = try Sandbox()
+    try sandbox.makeLog()
+    try sandbox.write("lines", Sandbox.lines.joined(separator: "\n") + "\n")
+    let daemon = try DaemonProcess(sandbox, ["--log", "@log", "--listen", "tcp://127.0.0.1:0"])
+    #expect(daemon.waitUntilDurable(4))
+    let url = try authority.serve() + "/ok"
+    #expect(try sandbox.stele("timestamp", "@log", "--url", url).status == 0)
+    #expect(try sandbox.stele("replay", "@lines", "--to", daemon.url("tcp-0")).status == 0)
+    #expect(daemon.program.wait(30) { _ in daemon.source("tcp-0")["received"] as? Int == 20 })
+    #expect(daemon.stop().status == 0)
+    #expect(try sandbox.stele("prune", "@log", "--keep", "1B").status == 0)
+    #expect(Self.files(sandbox).count == 1)
+    #expect(try sandbox.stele("verify", "@log", "--key", "@log.vkey").status == 0)
+    let checked = try Program.run(
+      Program.find("python3") ?? "python3",
+      [Sandbox.root + "/Packaging/stele-check.py", sandbox.path("log"), "--key", sandbox.path("log.vkey")])
+    #expect(checked.status == 0, "\(checked.text)\(checked.errors)")
+  }
+
   /// An authority that never answers delays neither entries nor the end.
   @Test func aSlowAuthorityDelaysNothing() throws {
     let authority = try TimestampAuthority()

@@ -14,14 +14,22 @@ final class TLSClient {
   private let socket: Socket
   private var buffer = ByteBuffer()
 
-  init(_ certificates: Certificates, _ port: UInt16, name: String = "client", authority: String = "ca.crt")
-    throws
-  {
+  /// Whether bytes are sent one by one.
+  private let isSlow: Bool
+
+  /// `preface` is what a proxy sends first.
+  init(
+    _ certificates: Certificates, _ port: UInt16, name: String = "client", authority: String = "ca.crt",
+    preface: [UInt8] = [], isSlow: Bool = false
+  ) throws {
+    self.isSlow = isSlow
     let context = try TLSClientContext(
       authorities: certificates.file(authority), certificateChain: certificates.file("\(name).crt"),
       privateKey: certificates.file("\(name).key"))
     connection = try TLSClientConnection(context, host: "192.0.2.7")
     socket = try Socket(.stream, connectedTo: .ip(loopback, port: port))
+    socket.disableDelay()
+    try send(preface)
     var isDone = try connection.handshake(ByteView())
     try flush()
     while !isDone {
@@ -44,9 +52,19 @@ final class TLSClient {
   }
 
   private func flush() throws {
-    try socket.sendAll(connection.output.array)
+    try send(connection.output.array)
     connection.removeOutput(connection.output.count)
   }
+
+  private func send(_ bytes: [UInt8]) throws {
+    if isSlow { return try socket.sendSlowly(bytes) }
+    try socket.sendAll(bytes)
+  }
+
+  func waitForEnd() throws { while try !receive() {} }
+
+  /// Sends no more, without having said so in TLS.
+  func shutdownSending() { socket.shutdownSending() }
 
   func send(_ text: String) throws {
     try Array(text.utf8).withView { bytes throws(TLSError) in try connection.write(bytes) }

@@ -2,6 +2,7 @@
 import Bytes
 import Intake
 import Platform
+import TLS
 import Testing
 
 @Suite struct ProxyStreamTests {
@@ -45,6 +46,40 @@ import Testing
     #expect(third.field(.proxy) == nil)
     #expect(counters.reading.badProxyHeaders == 0)
     _ = intakes.finish()
+  }
+
+  /// Version 1 and 2 of the header, and what is behind it, byte by byte.
+  @Test(arguments: [false, true], [1, 2])
+  func everythingMayComeByteByByte(isTLS: Bool, version: Int) throws {
+    let certificates = try Certificates()
+    let context = try certificates.context(.required)
+    let (intakes, counters) = try start { source in
+      if isTLS { source.endpoint = .tls(.ip(loopback, port: 0), context) }
+    }
+    guard case .ip(_, let port) = try intakes.address("tcp") else { throw Missing() }
+    let head =
+      version == 1
+      ? Array("PROXY TCP4 203.0.113.7 10.0.0.1 49153 6514\r\n".utf8)
+      : [0x0D, 0x0A, 0x0D, 0x0A, 0, 0x0D, 0x0A, 0x51, 0x55, 0x49, 0x54, 0x0A, 0x21, 0x11, 0, 12]
+        + [203, 0, 113, 7, 10, 0, 0, 1, 0xC0, 0x01, 0x19, 0x72]
+    let text = "<1>one\n6 <1>two<1>three\n"
+    if isTLS {
+      let client = try TLSClient(certificates, port, preface: head, isSlow: true)
+      try client.send(text)
+    } else {
+      let client = try connect(intakes)
+      client.disableDelay()
+      try client.sendSlowly(head + Array(text.utf8))
+      _ = intakes.wait(for: 3)
+    }
+    let messages = intakes.wait(for: 3)
+    #expect(messages.map(\.text) == ["<1>one", "<1>two", "<1>three"])
+    for message in messages {
+      #expect(message.field(.peerAddress) == [203, 0, 113, 7] && message.field(.peerPort) == [0x01, 0xC0])
+      #expect((message.field(.certificate) != nil) == isTLS)
+    }
+    #expect(intakes.finish().count == 3)
+    #expect(counters.reading.badProxyHeaders == 0 && counters.reading.tlsFailures == 0)
   }
 
   @Test func aConnectionWithoutAHeaderIsRefused() throws {

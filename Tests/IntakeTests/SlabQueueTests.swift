@@ -99,6 +99,25 @@ import Testing
     #expect(none)
   }
 
+  @Test func aSlabOfARunComesBackBeforeTheOthers() throws {
+    let queue = try SlabQueue(slabCount: 3, byteCapacity: 1000, recordCapacity: 10, reserved: 0)
+    try submit(queue, 1...2)
+    try submit(queue, 3...4)
+    try submit(queue, 5...6)
+    queue.hurry()
+    var batch = try required(queue.nextBatch { _, _ in 0 })
+    let none = isNil(queue.take(.streams, until: Clock.monotonic()))
+    #expect(none)
+    queue.recycleFirst(of: &batch)
+    #expect(queue.usage.free == 1)
+    // What fills it now does not disturb the rest of the run.
+    try submit(queue, 7...9)
+    #expect(texts(batch) == ["3", "4", "5", "6"])
+    queue.recycle(batch)
+    let next = try required(queue.nextBatch { _, _ in 0 })
+    #expect(texts(next) == ["7", "8", "9"])
+  }
+
   @Test func anOldMessageMakesARunReady() throws {
     let queue = try SlabQueue(slabCount: 4, byteCapacity: 1000, recordCapacity: 10, reserved: 0)
     try submit(queue, 1...1)

@@ -158,6 +158,14 @@ extension Socket {
 
   func sendAll(_ text: String) throws { try sendAll(Array(text.utf8)) }
 
+  /// Sends byte by byte, each in a packet of its own where `disableDelay` was called.
+  func sendSlowly(_ bytes: [UInt8]) throws {
+    for byte in bytes {
+      try sendAll([byte])
+      Clock.sleep(nanoseconds: 50_000)
+    }
+  }
+
   /// Sends one datagram, also an empty one. False when the kernel has no room.
   func sendDatagram(_ bytes: [UInt8]) throws -> Bool {
     try bytes.withView { view throws(SystemError) in try send(view) == view.count }

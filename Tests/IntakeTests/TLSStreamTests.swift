@@ -203,6 +203,63 @@ final class Certificates: Sendable {
     _ = intakes.finish()
   }
 
+  /// Whoever ends one direction of its connection, with or without TLS, has sent what it had to.
+  @Test func aConnectionThatIsHalfClosedIsReadToItsEnd() throws {
+    let intakes = try Intakes()
+    let (counters, port) = try start(.required, intakes)
+    let client = try TLSClient(certificates, port)
+    try client.send("<1>one\n<1>tw")
+    client.shutdownSending()
+    let messages = intakes.wait(for: 2)
+    #expect(messages.map(\.text) == ["<1>one", "<1>tw"])
+    #expect(messages.map { $0.flags.cut } == [false, true])
+    waitUntil("the end of the connection") { counters.reading.connectionsOpen == 0 }
+    // The other direction ends with it.
+    try client.waitForEnd()
+    #expect(intakes.finish().count == 2)
+  }
+
+  /// With a session that was begun under other rules: the clients of the source, and its authorities, are those of
+  /// now.
+  @Test(arguments: ["-tls1_2", "-tls1_3"], ["clients", "authorities"])
+  func whoComesAgainIsJudgedAnew(_ version: String, _ change: String) throws {
+    let intakes = try Intakes()
+    let context = try certificates.context(.required)
+    var source = Source(id: 9, name: "tls", endpoint: .tls(.ip(loopback, port: 0), context))
+    source.clients = ClientList([.init(.name("edge-1.example.com"))])
+    let counters = try intakes.listeners.bind(source)
+    try intakes.listeners.start()
+    try intakes.consume()
+    guard case .ip(_, let port) = try intakes.address("tls") else { throw Missing() }
+    let session = certificates.file("session")
+    _ = send(try write("<1>one\n"), to: port, "\(version) \(client) -sess_out \(session)")
+    _ = intakes.wait(for: 1)
+    let resumed = try write("<1>two\n")
+    let again = shell("test -s \(session)") == 0 ? "-sess_in \(session)" : ""
+    _ = send(resumed, to: port, "\(version) \(client) \(again)")
+    _ = intakes.wait(for: 2)
+    waitUntil("both to be gone") { counters.reading.connectionsOpen == 0 }
+    if change == "clients" {
+      source.clients = ClientList([.init(.name("edge-2.example.com"))])
+      intakes.listeners.hand(9, to: source)
+    } else {
+      #expect(shell("cd \(certificates.path); cp ca.crt own.crt; cp other.crt ca.crt") == 0)
+      try context.reload()
+      intakes.listeners.recheck(9)
+    }
+    _ = shell(
+      "openssl s_client -connect 127.0.0.1:\(port) -quiet \(version) \(client) \(again) -no_ign_eof "
+        + "< \(resumed) > /dev/null 2>&1")
+    waitUntil("a refusal") {
+      counters.reading.connectionsRefused == (change == "clients" ? 1 : 0)
+        && counters.reading.tlsFailures == (change == "clients" ? 0 : 1)
+    }
+    #expect(intakes.finish().map(\.text) == ["<1>one", "<1>two"])
+    let reason =
+      change == "clients" ? "is not among the source's clients" : "unable to get local issuer certificate"
+    #expect(intakes.notices.all.contains { $0.contains(reason) }, "\(intakes.notices.all)")
+  }
+
   @Test func anOverlongMessageIsKeptInPieces() throws {
     let intakes = try Intakes()
     let (_, port) = try start(.none, intakes)

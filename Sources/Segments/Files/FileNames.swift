@@ -6,6 +6,8 @@ public enum FileNames {
   public static let checkpoint = "checkpoint"
   /// The newest checkpoint with enough cosignatures of witnesses.
   public static let cosigned = "cosigned"
+  /// Room that is set aside on the disk; it holds nothing.
+  public static let reserve = "reserve"
   /// Hash tiles, a cache.
   public static let tiles = "tile"
 

@@ -26,6 +26,7 @@ struct Losses: ParsableCommand {
         overflow          no room in Stele's own buffers
         file_gap          bytes of a followed file that were gone before they were read
         disk_full         the disk was full
+        unstored          received, but not stored when the daemon was killed, or could not write to the log
 
       In a comparison says = stored + lost + in flight + difference. A difference is the least number of \
       requests that have neither an entry nor an accounted loss; what may only be late is in flight.
