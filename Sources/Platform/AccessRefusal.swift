@@ -28,12 +28,7 @@ public struct AccessRefusal: Equatable, Sendable, CustomStringConvertible {
 
   /// Nil when nothing keeps this process from it, as far as permissions go.
   public init?(to path: String) {
-    var end = path.startIndex
-    while end < path.endIndex {
-      end = path[path.index(after: end)...].firstIndex(of: "/") ?? path.endIndex
-      let isLast = end == path.endIndex
-      let needed = isLast ? R_OK : X_OK
-      guard let refusal = Self.refusal(String(path[..<end]), needed) else { continue }
+    if let refusal = Self(reading: path) {
       self = refusal
       return
     }
@@ -49,6 +44,20 @@ public struct AccessRefusal: Equatable, Sendable, CustomStringConvertible {
     self = refusal
   }
 
+  /// Nil when nothing keeps this process from reading it, or it is not there.
+  public init?(reading path: String) {
+    var end = path.startIndex
+    while end < path.endIndex {
+      end = path[path.index(after: end)...].firstIndex(of: "/") ?? path.endIndex
+      let isLast = end == path.endIndex
+      let needed = isLast ? R_OK : X_OK
+      guard let refusal = Self.refusal(String(path[..<end]), needed) else { continue }
+      self = refusal
+      return
+    }
+    return nil
+  }
+
   private static func refusal(_ path: String, _ access: Int32) -> AccessRefusal? {
     var status = stat()
     guard unsafe stat(path, &status) == 0, unsafe faccessat(AT_FDCWD, path, access, AT_EACCESS) != 0,
@@ -61,7 +70,7 @@ public struct AccessRefusal: Equatable, Sendable, CustomStringConvertible {
       isOpenToGroup: mode >> 3 & UInt32(access) == UInt32(access))
   }
 
-  private static func name(user: uid_t) -> String {
+  static func name(user: uid_t) -> String {
     unsafe getpwuid(user).map { unsafe String(cString: $0.pointee.pw_name) } ?? "\(user)"
   }
 
@@ -83,5 +92,17 @@ public struct AccessRefusal: Equatable, Sendable, CustomStringConvertible {
     }
     return "run this as \(owner)"
       + (isOpenToGroup ? ", or join the group (usermod -aG \(group) \(user)) and log in anew" : "")
+  }
+}
+
+/// Whose a file is.
+public struct FileOwner: Equatable, Sendable {
+  public var name: String
+
+  /// Nil when the file is not there, or cannot be looked at.
+  public init?(_ path: String) {
+    var status = stat()
+    guard unsafe stat(path, &status) == 0 else { return nil }
+    name = AccessRefusal.name(user: status.st_uid)
   }
 }

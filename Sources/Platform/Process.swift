@@ -29,6 +29,23 @@ public enum Process {
   /// same user (PR_SET_DUMPABLE, prctl(2)).
   public static func forbidDumps() { linux_forbid_dumps() }
 
+  /// Opens /dev/null in the place of standard streams that are closed, before a file of the log gets such a number,
+  /// and messages.
+  public static func openStandardStreams() {
+    while true {
+      let descriptor = unsafe open("/dev/null", O_RDWR)
+      if descriptor < 0 { return }
+      if descriptor > 2 {
+        _ = close(descriptor)
+        return
+      }
+    }
+  }
+
+  /// Keeps libdispatch from telling the journal, in every process of an ordinary user, that it may not raise the
+  /// priority of its threads. Only before anything else runs.
+  public static func quietDispatch() { _ = unsafe setenv("LIBDISPATCH_LOG", "NO", 0) }
+
   /// What a signal does that nobody waits for.
   public enum Disposition: Sendable { case ignored, byDefault }
 

@@ -5,6 +5,7 @@ import Synchronization
 /// shown.
 @safe public final class Terminal: Sendable {
   private let before: termios
+  private let drawing: termios
   private let isRestored = Atomic(false)
 
   /// Nil unless standard input and output are terminals.
@@ -15,6 +16,9 @@ import Synchronization
     else { return nil }
     before = modes
     modes.c_lflag &= ~tcflag_t(ICANON | ECHO)
+    // VSUSP, to _POSIX_VDISABLE: Ctrl-Z comes as a key, so that the terminal is given back before all stops.
+    modes.c_cc.10 = 0
+    drawing = modes
     _ = unsafe tcsetattr(StandardStream.input.rawValue, TCSANOW, &modes)
   }
 
@@ -26,6 +30,21 @@ import Synchronization
     var modes = before
     _ = unsafe tcsetattr(StandardStream.input.rawValue, TCSANOW, &modes)
   }
+
+  /// What Ctrl-Z sends.
+  public static let suspendKey: UInt8 = 26
+
+  /// Gives the terminal back and stops this job, as Ctrl-Z does elsewhere; returns once it goes on, and may draw.
+  public func suspend() {
+    var modes = before
+    _ = unsafe tcsetattr(StandardStream.input.rawValue, TCSANOW, &modes)
+    _ = kill(0, SIGTSTP)
+    modes = drawing
+    _ = unsafe tcsetattr(StandardStream.input.rawValue, TCSANOW, &modes)
+  }
+
+  /// Whether what the environment says of the terminal lets one draw upon it: `TERM` is set, and not `dumb`.
+  public static var canDraw: Bool { ![nil, "dumb", "unknown"].contains(Process.environment("TERM")) }
 
   /// The next key, if one comes within so many nanoseconds. At the input's end 4 (Ctrl-D).
   public func key(within nanoseconds: Int64) -> UInt8? {

@@ -42,6 +42,7 @@ enum Outcome: Int32, Sendable {
     case let error as DescriptionError: self.init(error.exitStatus)
     case let error as ReadError:
       self = error.cause?.errno == .noSuchFile ? .missing : error.cause == nil ? .failed : .inputOutput
+    case let error as SilentDaemon: self = error.refusal == nil ? .failed : .inputOutput
     case is ProofCheckError, is ConsistencyCheckError: self = .damage
     case is PEMFile.Invalid: self = .failed
     case is Endpoint.Invalid, is HTTPListenAddress.Invalid, is KeyArgument.Invalid, is ExpressionError,

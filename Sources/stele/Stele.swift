@@ -29,6 +29,8 @@ struct Stele: AsyncParsableCommand {
     ])
 
   static func main() async {
+    Platform.Process.openStandardStreams()
+    Platform.Process.quietDispatch()
     Platform.Process.setBrokenPipe(.byDefault)
     do {
       var command = try parseAsRoot()
@@ -54,7 +56,7 @@ struct Stele: AsyncParsableCommand {
     // The description of a format's error points at a place in the format below its first line.
     StandardError.write(
       error is FormatError
-        ? "stele: the format cannot be used:\n\(error)\n" : "stele: \(error)\(Remedy.text(for: error))\n")
+        ? "stele: the format cannot be used:\n\(error)\n" : "stele: \(Remedy.told(error))\n")
     Platform.Process.exit(Outcome(error).rawValue)
   }
 }

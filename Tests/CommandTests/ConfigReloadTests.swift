@@ -41,8 +41,8 @@ import Testing
     for (text, error) in [
       (Self.text("scrub: {evry: 9d}"), "stele.yaml:4:9: unknown key"),
       (
-        Self.text("").replacing("directory: log", with: "directory: log, reserve: 1GiB"),
-        "restart to change log.reserve"
+        Self.text("").replacing("directory: log", with: "directory: log, key: log.other"),
+        "restart to change log.key"
       ),
     ] {
       try sandbox.write("stele.yaml", text)
@@ -62,6 +62,94 @@ import Testing
     #expect(daemon.stop().status == 0)
     let late = try sandbox.stele("config", "reload", "--log", "@log")
     #expect(late.status != 0 && late.errors.contains("no daemon answers at"), "\(late)")
+  }
+
+  /// However the file comes to say something else, all of it holds; and while it is not there, what held before does.
+  @Test func aFileIsReplacedInEveryWay() throws {
+    let sandbox = try Sandbox()
+    try sandbox.makeLog()
+    let files = FileManager.default
+    let path = sandbox.path("stele.yaml")
+    try sandbox.write("stele.yaml", Self.text(""))
+    let daemon = try DaemonProcess(sandbox, ["--config", "@stele.yaml"])
+    var days = 1
+    func expectTaken(_ change: String) throws {
+      let taken = try sandbox.stele("config", "reload", "--log", "@log")
+      #expect(taken.status == 0 && taken.text.contains("  scrub.every: \(days)d"), "\(change): \(taken)")
+      days += 1
+    }
+    func text() -> String { Self.text("scrub: {every: \(days)d}") }
+    try sandbox.write("new", text())
+    try #require(unsafe rename(sandbox.path("new"), path) == 0)
+    try expectTaken("renamed")
+    // As Kubernetes mounts it: stele.yaml -> ..data/stele.yaml, ..data -> a directory of each version.
+    for version in ["..1", "..2"] {
+      try files.createDirectory(atPath: sandbox.path(version), withIntermediateDirectories: false)
+      try sandbox.write("\(version)/stele.yaml", text())
+      try files.createSymbolicLink(atPath: sandbox.path("..tmp"), withDestinationPath: version)
+      try #require(unsafe rename(sandbox.path("..tmp"), sandbox.path("..data")) == 0)
+      if version == "..1" {
+        try files.removeItem(atPath: path)
+        try files.createSymbolicLink(atPath: path, withDestinationPath: "..data/stele.yaml")
+      }
+      try expectTaken(version)
+    }
+    // Seen without being asked to, too.
+    try files.createDirectory(atPath: sandbox.path("..3"), withIntermediateDirectories: false)
+    try sandbox.write("..3/stele.yaml", text())
+    try files.createSymbolicLink(atPath: sandbox.path("..tmp"), withDestinationPath: "..3")
+    try #require(unsafe rename(sandbox.path("..tmp"), sandbox.path("..data")) == 0)
+    let count = daemon.program.errors.matches(of: /is taken over/).count
+    #expect(daemon.program.wait(30) { $0.errors.matches(of: /is taken over/).count > count })
+    days += 1
+
+    try files.removeItem(atPath: sandbox.path("..data"))
+    let gone = try sandbox.stele("config", "reload", "--log", "@log")
+    #expect(gone.status == 1 && gone.errors.contains("stele.yaml: No such file"), "\(gone)")
+    try sandbox.write("lines", "one\n")
+    #expect(try sandbox.stele("replay", "@lines", "--to", daemon.url("in")).status == 0)
+    #expect(daemon.program.wait(30) { _ in daemon.source("in")["received"] as? Int == 1 })
+    try files.removeItem(atPath: path)
+    try sandbox.write("stele.yaml", text())
+    try expectTaken("came back")
+    // Names that the file gives its paths may lead nowhere later.
+    try sandbox.write("stele.yaml", Self.text("witnesses: {policy: '${STELE_TEST_NOWHERE}/policy'}"))
+    let nowhere = try sandbox.stele("config", "reload", "--log", "@log")
+    #expect(nowhere.status == 1 && nowhere.errors.contains("STELE_TEST_NOWHERE"), "\(nowhere)")
+    #expect(daemon.stop().status == 0, "\(daemon.program.errors)")
+  }
+
+  /// A hundred changes in a row, with a signal for each: the last one holds, and nothing in between is half taken.
+  @Test func aStormOfChangesEndsInTheLast() throws {
+    let sandbox = try Sandbox()
+    try sandbox.makeLog()
+    try sandbox.write("stele.yaml", Self.text(""))
+    let daemon = try DaemonProcess(sandbox, ["--config", "@stele.yaml"])
+    let port = Sandbox.freePort(Int32(1))
+    for number in 1...100 {
+      let extra = "  - {name: extra, listen: 'tcp://127.0.0.1:\(port)', format: none}\n"
+      let text = Self.text("scrub: {every: \(number)d}")
+      try sandbox.write(
+        "new",
+        number % 2 == 0
+          ? text
+          : text.replacing("sources: [{", with: "sources:\n  - {")
+            .replacing("format: none}]\n", with: "format: none}\n" + extra))
+      try #require(unsafe rename(sandbox.path("new"), sandbox.path("stele.yaml")) == 0)
+      daemon.program.signal(SIGHUP)
+    }
+    let last = try sandbox.stele("config", "reload", "--log", "@log")
+    #expect(last.status == 0, "\(last)")
+    let same = try sandbox.stele("config", "reload", "--log", "@log")
+    #expect(same.status == 0 && same.text.hasSuffix("nothing has changed\n"), "\(same)")
+    try sandbox.write("lines", "one\ntwo\n")
+    #expect(try sandbox.stele("replay", "@lines", "--to", daemon.url("in")).status == 0)
+    #expect(daemon.program.wait(30) { _ in daemon.source("in")["received"] as? Int == 2 })
+    #expect(Set((daemon.status["sources"] as? [String: Any] ?? [:]).keys) == ["in"])
+    #expect(daemon.stop().status == 0)
+    #expect(!daemon.program.errors.contains("is not taken over"), "\(daemon.program.errors)")
+    let verified = try sandbox.stele("verify", "@log", "--key", "@log.vkey")
+    #expect(verified.status == 0, "\(verified.text)")
   }
 
   @Test func aChangedPolicyIsNoticed() throws {

@@ -14,12 +14,19 @@ import Testing
   }
 
   /// Body and status of a request.
-  private static func get(_ url: String, socket: String? = nil) throws -> (status: Int, body: String) {
+  private static func get(
+    _ url: String, socket: String? = nil, accept: String = "*/*"
+  ) throws -> (status: Int, body: String, type: String) {
     let curl = try #require(Program.find("curl"), "the test needs curl")
     let result = try Program.run(
-      curl, ["-s", "-w", "\n%{http_code}", url] + (socket.map { ["--unix-socket", $0] } ?? []))
+      curl,
+      ["-s", "-w", "\n%{content_type}\n%{http_code}", "-H", "Accept: " + accept, url]
+        + (socket.map { ["--unix-socket", $0] } ?? []))
     let lines = result.text.split(separator: "\n", omittingEmptySubsequences: false)
-    return (Int(lines.last ?? "") ?? 0, lines.dropLast().joined(separator: "\n"))
+    return (
+      Int(lines.last ?? "") ?? 0, lines.dropLast(2).joined(separator: "\n"),
+      String(lines.dropLast().last ?? "")
+    )
   }
 
   private static func address(_ daemon: DaemonProcess) -> String {
@@ -123,11 +130,39 @@ import Testing
     let started = try sandbox.stele("search", "@log", "--entries", "control", "--output", "raw").text
     let claim = isSynchronized.map { "\"clock_synchronized\":\($0)," } ?? ""
     #expect(started.contains(#"{"type":"started","version":"0.1.0",\#(claim)"recovered""#), "\(started)")
+    try expectOpenMetrics(url, families)
     if let promtool = Self.promtool {
       let checked = try Program.run(promtool, ["check", "metrics"], input: Array((text + "\n").utf8))
       #expect(checked.status == 0 && checked.text + checked.errors == "", "\(checked.text)\(checked.errors)")
     }
     #expect(daemon.stop().status == 0)
+  }
+
+  /// The same families for whoever asks for OpenMetrics, whose counters are named otherwise.
+  private func expectOpenMetrics(_ url: String, _ families: Set<String>) throws {
+    let plain = "text/plain; version=0.0.4; charset=utf-8"
+    let open = "application/openmetrics-text; version=1.0.0; charset=utf-8"
+    for (accept, type) in [
+      ("*/*", plain), ("application/openmetrics-text;q=0.1, text/plain;q=0.9", plain),
+      ("application/openmetrics-text;q=0, */*", plain), ("application/openmetrics-text", open),
+      ("application/openmetrics-text;version=1.0.0;q=0.5,text/plain;version=0.0.4;q=0.3,*/*;q=0.2", open),
+    ] {
+      #expect(try Self.get(url + "/metrics", accept: accept).type == type, "\(accept)")
+    }
+    let text = try Self.get(url + "/metrics", accept: "application/openmetrics-text").body
+    #expect(text.hasSuffix("\n# EOF\n"))
+    let named = text.matches(of: /TYPE ([a-z_]+) (\w+)/).map { ($0.output.1, $0.output.2) }
+    #expect(Set(named.map { $0.1 == "counter" ? "\($0.0)_total" : String($0.0) }) == families)
+    for (name, kind) in named where kind == "counter" { #expect(text.contains("\n\(name)_total")) }
+    let python = try #require(Program.find("python3"))
+    guard try Program.run(python, ["-c", "import prometheus_client"]).status == 0 else { return }
+    let script = """
+      import sys
+      from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse
+      print(len(list(parse(sys.stdin.read()))))
+      """
+    let parsed = try Program.run(python, ["-c", script], input: Array(text.utf8))
+    #expect(parsed.text == "\(families.count)\n", "\(parsed.errors)")
   }
 
   @Test(.enabled(if: promtool != nil, "no promtool here: it is in Debian's prometheus"))

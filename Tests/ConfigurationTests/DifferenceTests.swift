@@ -16,7 +16,8 @@ import Testing
   }
 
   @Test(arguments: [
-    ("log: {directory: /l}", "log: {directory: /l, reserve: 1GiB}", ["log.reserve"]),
+    ("log: {directory: /l}", "log: {directory: /l, reserve: 1GiB}", []),
+    ("log: {directory: /l}", "log: {directory: /l, key: /k}", ["log.key"]),
     ("log: {directory: /l}", "log: {directory: /l}\nhttp: {listen: '127.0.0.1:9464'}", []),
     ("log: {directory: /l}", "log: {directory: /l}\ncommit: 1s", []),
     ("tcp://127.0.0.1:1'", "tcp://127.0.0.1:1', rate: 5", []),

@@ -53,7 +53,7 @@ struct ConfigCheck: ParsableCommand {
       """)
 
   @Argument(help: "The configuration file.")
-  var file: String
+  var file = Serve.defaultConfiguration
 
   @Flag(help: "Print one JSON object.")
   var json = false

@@ -31,10 +31,7 @@ struct ConfigReload: ParsableCommand {
   func run() throws {
     let directory = try log ?? Settings(file: file).directory
     guard let session = ChannelSession(watching: directory) else {
-      StandardError.write(
-        "no daemon answers at \(ControlChannel.path(directory)): none collects into this log, or it is another "
-          + "user's\n")
-      throw Ending(outcome: .failed)
+      throw SilentDaemon(directory)
     }
     let files = try session.reload()
     if json {

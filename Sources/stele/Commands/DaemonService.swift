@@ -29,6 +29,9 @@ struct DaemonService: Service {
       logger.critical("\(Self.meaning(reason))", metadata: NotableMessage.keyEpoch.metadata)
     }
     if let lost = recovered.unreadSegmentsText { logger.warning("\(lost)") }
+    for account in daemon.unstoredBefore {
+      logger.error("\(Self.said(account))", metadata: NotableMessage.lost.metadata)
+    }
     try daemon.start()
     for input in daemon.status.inputs {
       let verb = input.url.hasPrefix("file:") ? "following" : "listening on"
@@ -48,7 +51,13 @@ struct DaemonService: Service {
     await cancelWhenGracefulShutdown {
       for await _ in failures { break }
     }
-    logger.info("stopping: storing what was received")
+    if daemon.status.writing.hasFailed {
+      // The less is read now, the less is lost: what stays in the sockets may wait there for the next process.
+      daemon.stopReceiving()
+      logger.info("stopping")
+    } else {
+      logger.info("stopping: storing what was received")
+    }
     manager?.notify("STOPPING=1")
     let daemon = daemon
     do {
@@ -61,7 +70,7 @@ struct DaemonService: Service {
       // What failed has been logged when it did.
       let index = daemon.status.durableIndex
       logger.critical(
-        "stopped: nothing from entry \(index) on is stored",
+        "stopped: nothing from entry \(index) on is stored\(daemon.unstored.map(Self.left) ?? "")",
         metadata: NotableMessage.writingFailed.metadata.merging(["index": "\(index)"]) { $1 })
       throw Ending(outcome: Outcome(error))
     }
@@ -70,6 +79,30 @@ struct DaemonService: Service {
 }
 
 extension DaemonService {
+  /// What the run before left, and what became of it.
+  static func said(_ account: UnstoredAccount.Report) -> String {
+    let path = account.path ?? ""
+    if let error = account.error {
+      return """
+        what a run before received and lost stands in \(path), and that cannot be read: \(error). Mend that and start \
+        again, or remove the file
+        """
+    }
+    return
+      "a run before was killed, or could not write. Received and lost: \(account.messages); the log says so now"
+  }
+
+  /// What this run leaves to the next.
+  static func left(_ account: UnstoredAccount.Report) -> String {
+    let lost =
+      account.lost.isEmpty
+      ? "; no message was received that is not" : "; received and lost: at most \(account.messages)"
+    guard let error = account.error else {
+      return lost + ". \(account.path ?? "") keeps the account, which the log gets at the next start"
+    }
+    return lost + ". That cannot be kept for the next start to say in the log: \(error)"
+  }
+
   /// What it means that the chain of one-time keys had to begin anew.
   static func meaning(_ reason: KeyEpochRecord.Reason) -> String {
     let cause =

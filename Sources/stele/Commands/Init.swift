@@ -46,6 +46,7 @@ struct Init: ParsableCommand {
     let keyPath = keyFile ?? LogCreation.defaultKeyPath(directory)
     let keys = try LogCreation.create(
       directory: directory, origin: name, keyPath: keyPath, keyStorePath: keyStore.path)
+    LogOwner.warn(directory)
     guard json else { return try StandardOutput.print(keys.text) }
     let object: JSONValue = [
       "directory": .text(directory), "origin": .text(origin), "key": .text("\(keys.origin)"),

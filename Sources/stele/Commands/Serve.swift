@@ -21,7 +21,8 @@ struct Serve: AsyncParsableCommand {
 
       A configuration file that has changed is taken over within two seconds, or at once on SIGHUP: as a whole, \
       or not at all. Sources that stay lose nothing, and the log tells what has changed, or why nothing has. \
-      Only what concerns the log itself ('log', 'encryption'), and how many sockets a source has, need a restart. \
+      Only what concerns the log itself ('log', but for 'reserve', and 'encryption'), and how many sockets a source \
+      has, need a restart. \
       Connections stay open, but for those that the source's clients, authorities or allowed addresses do not let \
       in any more. Limits hold for open connections as well; how one is framed stays as it began.
 

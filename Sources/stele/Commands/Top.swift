@@ -33,6 +33,10 @@ struct Top: AsyncParsableCommand {
   @Flag(help: "Print one frame, as plain text, and end.")
   var once = false
 
+  /// The alternate screen, without a cursor; and back.
+  private static let begin = "\u{1B}[?1049h\u{1B}[?25l"
+  private static let end = "\u{1B}[?25h\u{1B}[?1049l"
+
   /// From one frame to the next, nanoseconds.
   private static let interval: Int64 = 1_000_000_000
 
@@ -44,6 +48,10 @@ struct Top: AsyncParsableCommand {
   }
 
   func run() async throws {
+    if !once, !Terminal.canDraw {
+      let term = Platform.Process.environment("TERM").map { "TERM=\($0)" } ?? "TERM is not set"
+      throw ValidationError("this terminal cannot be drawn upon (\(term)); --once prints one frame")
+    }
     let stop = StopSignal()
     let signals = await UnixSignalsSequence(trapping: .sigint, .sigterm, .sighup)
     let waiting = Task { for await _ in signals { stop.set() } }
@@ -63,18 +71,21 @@ struct Top: AsyncParsableCommand {
     }
     guard let terminal = Terminal() else { return }
     defer { terminal.restore() }
-    // The alternate screen, without a cursor; and back.
-    try StandardOutput.print("\u{1B}[?1049h\u{1B}[?25l")
-    defer { try? StandardOutput.print("\u{1B}[?25h\u{1B}[?1049l") }
+    try StandardOutput.print(Self.begin)
+    defer { try? StandardOutput.print(Self.end) }
     while !stop.isSet {
       let due = Clock.monotonic() + Self.interval
       let frame = try view.next()
       var drawn = try Self.draw(frame)
       while Clock.monotonic() < due, !stop.isSet {
-        if let key = terminal.key(within: 100_000_000),
-          [UInt8(ascii: "q"), UInt8(ascii: "Q"), 4].contains(key)
-        {
-          return
+        switch terminal.key(within: 100_000_000) {
+        case UInt8(ascii: "q"), UInt8(ascii: "Q"), 4: return
+        case Terminal.suspendKey:
+          try StandardOutput.print(Self.end)
+          terminal.suspend()
+          try StandardOutput.print(Self.begin)
+          drawn = try Self.draw(frame)
+        default: break
         }
         if drawn != Terminal.size { drawn = try Self.draw(frame) }
       }
@@ -131,6 +142,7 @@ private struct TopView {
     traffic?.forget(before: max(end ?? 0, TrafficWindow.span) - TrafficWindow.span)
     var frame = TopFrame(title: title, status: status, traffic: traffic)
     frame.before = before.map { ($0.status, now - $0.time) }
+    if status == nil, let log { frame.refusal = SilentDaemon(log.path).refusal }
     frame.committed = log.map { PublishedCheckpoint.size($0.path, "checkpoint") }
     before = status.map { ($0, now) }
     return frame

@@ -23,6 +23,7 @@ struct WritingOptions: ParsableArguments {
     do {
       let result = try body(session)
       try session.close()
+      if session is WriterSession { LogOwner.warn(directory) }
       return result
     } catch {
       try? session.close()

@@ -9,6 +9,8 @@ enum NotableMessage: String, CaseIterable {
   case writingFailed = "972c13f52c7c4e99a82a028dc971879f"
   /// The last run did not end well, and what it left was mended.
   case recovered = "4ddae0166b0a4843b839141043e64098"
+  /// What the last run received and could not store, or that nobody can say it.
+  case lost = "a017f19c349a4455bee93833e2c57d32"
   /// The one-time keys begin anew: what stands before is only as safe as copies elsewhere.
   case keyEpoch = "b67bccd6ce974738871bfc9f837cae4c"
   /// A sealed segment is not what it was.

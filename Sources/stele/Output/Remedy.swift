@@ -4,10 +4,14 @@ import Platform
 import ProxyConfiguration
 import SegmentReader
 import SegmentWriter
+import Segments
 import TLS
 
 /// What to do about an error whose own text only says what the system said.
 enum Remedy {
+  /// The error's text, and the remedy.
+  static func told(_ error: any Error) -> String { "\(error)\(text(for: error))" }
+
   /// To be put behind the error's text; empty when there is nothing to add.
   static func text(for error: any Error) -> String {
     guard let cause = cause(of: error) else { return "" }
@@ -16,7 +20,7 @@ enum Remedy {
     case .readOnly:
       return """
         ; the file system is mounted read-only, or the service's unit makes it so: systemctl edit stele, and there \
-        [Service] and ReadWritePaths= with the log's directory
+        [Service] and ReadWritePaths= with the directory that the log and its keys are in
         """
     case .noSuchFile where cause.path == Serve.defaultConfiguration:
       return """
@@ -28,13 +32,17 @@ enum Remedy {
   }
 
   private static func text(_ refusal: AccessRefusal, _ path: String) -> String {
-    // A log that root has made, and a daemon that runs as somebody else.
-    let log = refusal.path
-    if path == log + "/vkey", refusal.owner == "root", refusal.user != "root" {
-      return
-        "; \(refusal), or make the log \(refusal.user)'s: chown -R \(refusal.user) \(log) \(log).key \(log).next"
+    // A log that root has made or written to, and a daemon that runs as somebody else.
+    guard refusal.owner == "root", refusal.user != "root", let log = log(of: refusal, path) else {
+      return "; \(refusal)"
     }
-    return "; \(refusal)"
+    return "; \(refusal), or make the log \(refusal.user)'s: \(LogOwner.change(log, to: refusal.user))"
+  }
+
+  /// The log's directory, where the refused file belongs to a log.
+  private static func log(of refusal: AccessRefusal, _ path: String) -> String? {
+    if refusal.isDirectory { return path == refusal.path + "/" + FileNames.verifierKey ? path.parent : nil }
+    return (try? Directory(path.parent).status(of: FileNames.verifierKey)) != nil ? path.parent : nil
   }
 
   private static func cause(of error: any Error) -> SystemError? {

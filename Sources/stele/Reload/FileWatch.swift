@@ -138,6 +138,12 @@ struct FileMarks: Sendable {
     taken = areTaken ? seen : []
   }
 
+  /// They were taken over as they were when they had `statuses`.
+  init(_ paths: [String], takenAs statuses: [FileStatus?]) {
+    seen = Self.marks(paths)
+    taken = zip(paths, statuses).map { Mark(path: $0, status: $1) }
+  }
+
   private static func marks(_ paths: [String]) -> [Mark] {
     paths.map { Mark(path: $0, status: try? FileDescriptor(reading: $0).status()) }
   }

@@ -64,6 +64,7 @@ struct SettingsDifference: Equatable, Sendable {
   var unchangeable: [Change] {
     changes.filter { change in
       let group = change.key.split(separator: ".").first.map(String.init) ?? change.key
+      if change.key == "log.reserve" { return false }
       if !Self.live.contains(group) { return true }
       // Of a source that stays where it is: the kernel does not let sockets share a port later.
       return group == "sources" && change.key.hasSuffix(".sockets") && change.old != nil && change.new != nil

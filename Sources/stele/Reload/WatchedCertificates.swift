@@ -60,7 +60,8 @@ private struct WatchedCertificate {
   init(source: String, context: TLSServerContext) {
     self.source = source
     self.context = context
-    marks = FileMarks(context.files, areTaken: true)
+    // They may have changed since: a source comes with the configuration, and is looked at afterwards.
+    marks = FileMarks(context.files, takenAs: context.filesBefore)
   }
 
   mutating func look(isForced: Bool) {
@@ -74,7 +75,7 @@ private struct WatchedCertificate {
     do {
       try context.reload()
     } catch {
-      let text = "\(error)"
+      let text = Remedy.told(error)
       defer { refusal = (text, Clock.monotonic() + Self.pause) }
       if refusal?.text != text {
         logger.error(

@@ -68,12 +68,13 @@ final class WatchedConfiguration: WatchedFiles {
       reloads.accept()
       return [ReloadVerdict(path: path, changes: difference.changes.map(\.text))]
     } catch {
+      let text = Remedy.told(error)
       state.withLock { $0.isRefused = true }
-      logger.error("\(path) is not taken over, and what held before holds on: \(error)")
-      reloads.refuse("\(error)")
+      logger.error("\(path) is not taken over, and what held before holds on: \(text)")
+      reloads.refuse(text)
       daemon.record(
-        Self.record(hash, ["accepted": .flag(false), "error": .text(String("\(error)".prefix(8000)))]))
-      return [ReloadVerdict(path: path, error: "\(error)")]
+        Self.record(hash, ["accepted": .flag(false), "error": .text(String(text.prefix(8000)))]))
+      return [ReloadVerdict(path: path, error: text)]
     }
   }
 

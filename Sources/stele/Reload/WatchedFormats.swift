@@ -93,7 +93,7 @@ private struct WatchedState {
       let change = try take(new, daemon, logger)
       return ReloadVerdict(path: path, changes: ["source \(source.name): \(change)"])
     } catch {
-      let text = "\(error)"
+      let text = Remedy.told(error)
       // Once it can be read again that is said, even if it is what it was before.
       hashes = []
       logger.warning(

@@ -32,7 +32,7 @@ final class WatchedPolicy: WatchedFiles {
       return [ReloadVerdict(path: path, changes: ["the witnesses are now those that it names"])]
     } catch {
       logger.error("\(path) has changed and cannot be used; the witnesses stay as they were: \(error)")
-      return [ReloadVerdict(path: path, error: "\(error)")]
+      return [ReloadVerdict(path: path, error: Remedy.told(error))]
     }
   }
 }

@@ -43,17 +43,43 @@ extension MetricFamily.Value {
   static func flag(_ value: Bool) -> Self { .integer(value ? 1 : 0) }
 }
 
-/// Prints metrics in the text format of Prometheus, version 0.0.4 (prometheus.io, "Exposition formats").
+/// Prints metrics as text: in the format of Prometheus, version 0.0.4 (prometheus.io, "Exposition formats"), or as
+/// OpenMetrics 1.0, where a counter's family is named without `_total`, and the end is told.
 enum Exposition {
-  static let mediaType = "text/plain; version=0.0.4; charset=utf-8"
+  case prometheus, openMetrics
 
-  static func text(_ families: [MetricFamily]) -> [UInt8] {
-    var out = ByteBuffer()
-    for family in families where !family.samples.isEmpty {
-      out.append("# HELP \(family.name) \(escaped(family.help, quotes: false))\n")
-      out.append("# TYPE \(family.name) \(family.kind.rawValue)\n")
-      for sample in family.samples { append(sample, of: family.name, to: &out) }
+  var mediaType: String {
+    switch self {
+    case .prometheus: "text/plain; version=0.0.4; charset=utf-8"
+    case .openMetrics: "application/openmetrics-text; version=1.0.0; charset=utf-8"
     }
+  }
+
+  /// What somebody prefers who accepts these media types (RFC 9110, 12.5.1); Prometheus' own unless OpenMetrics is
+  /// named.
+  init(accept: String?) {
+    func weight(_ type: String) -> Double {
+      let ranges = (accept ?? "").lowercased().split(separator: ",").map { range in
+        range.split(separator: ";").map { $0.filter { $0 != " " && $0 != "\t" } }
+      }
+      guard let range = ranges.first(where: { $0.first == type }) else { return 0 }
+      let quality = range.dropFirst().first { $0.hasPrefix("q=") }?.dropFirst(2)
+      return quality.map { Double($0) ?? 0 } ?? 1
+    }
+    let open = weight("application/openmetrics-text")
+    self = open > 0 && open >= weight("text/plain") ? .openMetrics : .prometheus
+  }
+
+  func text(_ families: [MetricFamily]) -> [UInt8] {
+    var out = ByteBuffer()
+    let isOpen = self == .openMetrics
+    for family in families where !family.samples.isEmpty {
+      let name = isOpen && family.kind == .counter ? family.name.dropLast("_total".count) : family.name[...]
+      out.append("# HELP \(name) \(Self.escaped(family.help, quotes: isOpen))\n")
+      out.append("# TYPE \(name) \(family.kind.rawValue)\n")
+      for sample in family.samples { Self.append(sample, of: family.name, to: &out) }
+    }
+    if isOpen { out.append("# EOF\n") }
     return out.view.array
   }
 
@@ -98,7 +124,7 @@ enum Exposition {
     return "\(sign)\(whole).\(digits)"
   }
 
-  /// Backslashes and line feeds, and in values of labels quotes, are escaped.
+  /// Backslashes and line feeds, and where `quotes` says so those too, are escaped.
   private static func escaped(_ text: String, quotes: Bool) -> String {
     var escaped = ""
     for scalar in text.unicodeScalars {

@@ -4,7 +4,7 @@ import HTTP
 
 /// What the daemon answers over HTTP.
 ///
-///     /metrics   for Prometheus
+///     /metrics   for Prometheus, and as OpenMetrics where that is asked for
 ///     /health    200, or 503 and why, when the daemon does not do what it is there for
 ///     /ready     200 while messages are received and stored, else 503
 ///     /status    the snapshot, as --status-json prints it
@@ -14,8 +14,11 @@ struct StatusSite: Sendable {
 
   var routes: [HTTPRoute] {
     [
-      HTTPRoute("GET", "/metrics") { [snapshot] _ in
-        HTTPReply(200, Exposition.text(snapshot().metrics), type: Exposition.mediaType, headers: Self.fresh)
+      HTTPRoute("GET", "/metrics") { [snapshot] query in
+        let exposition = Exposition(accept: query.header("Accept"))
+        return HTTPReply(
+          200, exposition.text(snapshot().metrics), type: exposition.mediaType,
+          headers: Self.fresh + [HTTPHeader("Vary", "Accept")])
       },
       HTTPRoute("GET", "/health") { [snapshot, limits] _ in
         let health = Health(snapshot(), limits())

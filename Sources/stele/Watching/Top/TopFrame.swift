@@ -1,4 +1,5 @@
 import Bytes
+import Platform
 
 /// One picture of `top`: what the daemon says now and said before, and the newest messages.
 struct TopFrame {
@@ -10,6 +11,8 @@ struct TopFrame {
   var before: (status: JSONValue, age: Int64)?
   /// Nil without a log to read.
   var traffic: TrafficWindow?
+  /// What keeps this user from asking the daemon.
+  var refusal: AccessRefusal?
   /// Entries under the newest checkpoint, for a log without a daemon.
   var committed: UInt64?
 
@@ -29,7 +32,8 @@ struct TopFrame {
   private var summary: [String] {
     guard let status else {
       let size = committed.map { "; \($0) entries are under its newest checkpoint" } ?? ""
-      return [title, "no daemon runs here, or this user may not ask it\(size)"]
+      guard let refusal else { return [title, "no daemon runs here\(size)"] }
+      return [title, "this user may not ask the daemon\(size):", "\(refusal)"]
     }
     let durable = Self.number(status["durable"])
     let slabs = status["slabs"], segments = status["segments"]
