@@ -43,7 +43,7 @@ done
 
 documents=usr/share/doc/stele
 put 0644 $documents README.md Packaging/debian/copyright Sources/*/*.docc/*.md
-put 0644 $documents/examples Packaging/haproxy.cfg Packaging/nginx.conf Packaging/stele-check.py
+put 0644 $documents/examples Packaging/{examples.yaml,haproxy.cfg,nginx.conf,envoy.yaml,stele-check.py}
 for file in Packaging/grafana-dashboard.json Packaging/alerts.yaml; do
   [ ! -e "$file" ] || put 0644 $documents/examples "$file"
 done
