@@ -65,6 +65,8 @@ struct FileFollower: ~Copyable {
     let deadline = Clock.monotonic() + Limits.drain
     look()
     while let isBusy = round(), isBusy, Clock.monotonic() < deadline {}
+    // What has no name any more can be read by nobody else.
+    for file in files where !file.isVisible { _ = finish(file) }
     for file in files where file.size > file.offset {
       give(file.target, "\(file.path): its last \(file.size - file.offset) bytes are left to the next start")
     }
@@ -281,7 +283,8 @@ struct FileFollower: ~Copyable {
       }
     }
     for file in ended {
-      survey.closed(file.position, isGone: false)
+      if !file.isVisible { _ = finish(file) }
+      survey.closed(file.position, isGone: !file.isVisible)
       let rest = file.size - file.offset
       if rest > 0 { give(index, "\(file.path) is let go; its last \(rest) bytes are not stored") }
     }
@@ -290,7 +293,12 @@ struct FileFollower: ~Copyable {
     survey.targets[index].counters.unread.store(0, ordering: .relaxed)
     survey.remove(index, watch)
     writer.submit()
-    say(ended.map(\.position))
+    say(
+      ended.map { file in
+        var position = file.position
+        if !file.isVisible { position.offset = nil }
+        return position
+      })
   }
 
   private func index(of source: UInt32) -> Int? { survey.targets.firstIndex { $0.source == source } }
@@ -355,7 +363,7 @@ struct FileFollower: ~Copyable {
     guard file.size > file.offset, let envelope = prepare(file) else { return file.size <= file.offset }
     let target = survey.targets[file.target]
     let rest = file.size - file.offset
-    // There was no time to read the lines before it; the next start will.
+    // There was no time to read the lines before it; where the file has a name, the next start will.
     if rest > target.messageLimit { return true }
     do throws(SystemError) {
       let count = try unsafe writer.slab.withFreeBytes(after: 0) { (room) throws(SystemError) -> Int in

@@ -131,6 +131,19 @@ extension FileDescriptor {
     #expect((before + after).allSatisfy { $0.flags == FrameFlags(.lineFeed) })
   }
 
+  /// Of a file without a name, the next start finds nothing.
+  @Test(arguments: [false, true]) func aLastLineOfARemovedFileIsStored(_ sourceIsRemoved: Bool) throws {
+    let logs = Logs()
+    try logs.append("access.log", "one\nhal")
+    let intakes = try follow(logs).intakes
+    _ = intakes.wait(for: 1)
+    _ = shell("rm \(logs.file("access.log"))")
+    if sourceIsRemoved { intakes.listeners.remove(9) }
+    let all = intakes.finish()
+    #expect(all.map(\.text) == ["one", "hal"] && all.last?.flags.unterminated == true)
+    #expect(!intakes.notices.all.contains { $0.contains("left to the next") || $0.contains("not stored") })
+  }
+
   @Test func rotationByRenamingLosesNothingHoweverFast() throws {
     let logs = Logs()
     try logs.append("access.log", "0\n")
