@@ -44,6 +44,20 @@ import Testing
     #expect(clock.lead == nil)
   }
 
+  /// What was believed by mistake is no measure once the clock has been right for a day.
+  @Test func aClockThatStaysSetBackIsWhatStepsCountFrom() {
+    let wrong = 10 * Self.day
+    var mended = clock(known: Self.start + wrong)
+    _ = mended.now(realtime: Self.start, sinceBoot: 0)
+    #expect(
+      mended.now(realtime: Self.start + wrong + Self.hour, sinceBoot: Self.hour) == Self.start + wrong
+        + Self.hour)
+    _ = mended.now(realtime: Self.start + 2 * Self.hour, sinceBoot: 2 * Self.hour)
+    _ = mended.now(realtime: Self.start + 26 * Self.hour, sinceBoot: 26 * Self.hour)
+    let now = mended.now(realtime: Self.start + wrong + 27 * Self.hour, sinceBoot: 27 * Self.hour)
+    #expect(now == Self.start + 27 * Self.hour && mended.lead == wrong)
+  }
+
   @Test func theNewestEntryIsKnown() {
     var late = clock(known: Self.start - 90 * Self.day)
     #expect(late.now(realtime: Self.start, sinceBoot: 0) == Self.start - 90 * Self.day)

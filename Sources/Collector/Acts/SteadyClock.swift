@@ -17,9 +17,11 @@ struct SteadyClock {
 
   /// From the time since the host's start to the time that is believed.
   private(set) var offset: Int64
-  /// The same to the time that it must be at least. Steps count from here, so that many small ones are not believed
-  /// either.
+  /// The same to the time that steps forward count from, so that many small ones are not believed either. It follows a
+  /// clock that was set back after a day: until then that may be a mistake, and mended at once.
   private var base: Int64
+  /// An offset below that, and since when (time since the host's start) it has been seen.
+  private var lower: (offset: Int64, since: Int64)?
   /// Another offset, and since when (time since the host's start) it has been seen.
   private var doubted: (offset: Int64, since: Int64)?
 
@@ -53,6 +55,7 @@ struct SteadyClock {
     if current <= offset || current - base <= (isSynchronized ? Self.credit : Self.tolerance) {
       offset = current
       doubted = nil
+      follow(current, sinceBoot)
     } else if let doubted, abs(current - doubted.offset) <= Self.tolerance {
       if sinceBoot - doubted.since >= Self.patience {
         base = current
@@ -63,5 +66,18 @@ struct SteadyClock {
       doubted = (current, sinceBoot)
     }
     return sinceBoot + offset
+  }
+
+  private mutating func follow(_ current: Int64, _ sinceBoot: Int64) {
+    if current >= base - Self.tolerance {
+      lower = nil
+    } else if let lower, abs(current - lower.offset) <= Self.tolerance {
+      if sinceBoot - lower.since >= Self.patience {
+        base = current
+        self.lower = nil
+      }
+    } else {
+      lower = (current, sinceBoot)
+    }
   }
 }
