@@ -46,6 +46,8 @@ extension Daemon {
     listeners.admit()
     sources.withLock { sources in
       sources.all = []
+      sources.gone += old.all.filter { changes.removed.contains($0.input.source.id) }
+        .map(RunningSources.Account.init)
       for (input, _) in changes.inputs {
         if let counters = counters[input.source.id] { sources.add(input, counters) }
       }

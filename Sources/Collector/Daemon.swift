@@ -133,7 +133,7 @@ public final class Daemon: Sendable {
   /// What the next `key` entry is to carry.
   public var nextKey: NextKeyEntry { pipeline.nextKey }
   /// What the last account said, and when.
-  private let accounted = Mutex<(status: DaemonStatus?, time: Int64)>((nil, Clock.realtime()))
+  private let accounted = Mutex<(sums: [UInt32: SourceSum], time: Int64)>(([:], Clock.realtime()))
   private let lossReporter = Mutex<Thread?>(nil)
   let lock = Lock()
   let stopping = Condition()
@@ -179,7 +179,7 @@ public final class Daemon: Sendable {
       ) { said.append($0) }
       recovery = writer.recovery
       unstoredBefore = said
-      survivors = SurvivingCounts(log: plan.directory)
+      survivors = SurvivingCounts(at: SurvivingCounts.paths(plan.directory), key: writer.logKeys)
       pipeline = try Pipeline(
         writer, SourceTable(plan.inputs.map(\.definition)), plan.pipelineOptions, losses: losses,
         survivors: survivors,
@@ -273,7 +273,7 @@ public final class Daemon: Sendable {
   /// Waits no longer for room on the disk, because the daemon is to be stopped soon.
   public func hurry() { pipeline.useReserve() }
 
-  /// Stops receiving at once, without waiting for anything. What is read still is stored, or counted.
+  /// Stops receiving at once, without waiting for anything. What has been read is stored, or counted as lost.
   public func stopReceiving() { listeners.stop() }
 
   /// Stops receiving, stores what the sockets hold, and writes the last checkpoint and seal. Throws what made
@@ -350,25 +350,37 @@ public final class Daemon: Sendable {
 
   /// Writes down what came since the last account.
   private func recordAccount() {
-    let status = status, now = Clock.realtime()
-    let (earlier, from) = accounted.withLock { accounted in
-      defer { accounted = (status, now) }
-      return accounted
+    let now = Clock.realtime()
+    let accounts = sources.withLock(\.accounts)
+    let (sums, from) = accounted.withLock { accounted in
+      defer { accounted.time = now }
+      return (accounts.map { sum(of: $0, since: &accounted.sums) }, accounted.time)
     }
-    let record = DaemonRecord.account(status.inputs, since: earlier?.inputs ?? [], from: from, to: now)
-    pipeline.record(record, mustBeSaid: true)
-    let sums = sources.withLock(\.all).compactMap { source in
-      status.inputs.first { $0.name == source.input.source.name }.map {
-        (source.input.source.id, Int($0.counters.messages), $0.unparsed)
+    pipeline.record(DaemonRecord.account(sums, from: from, to: now), stating: .account(sums, time: now))
+    sources.withLock { sources in
+      sources.gone.removeAll { source in
+        sums.contains { $0.source == source.id }
+          && pipeline.counters.stored(Int(source.id)) >= Int(source.counters.reading.messages)
       }
     }
-    survivors?.note(account: sums, time: now)
+  }
+
+  private func sum(of source: RunningSources.Account, since sums: inout [UInt32: SourceSum]) -> SourceSum {
+    let all = SourceSum(
+      source: source.id, name: source.name, received: Int(source.counters.reading.messages),
+      unparsed: pipeline.counters.unparsed(Int(source.id)))
+    var more = all
+    if let before = sums.updateValue(all, forKey: source.id) {
+      more.received = max(0, all.received - before.received)
+      more.unparsed = max(0, all.unparsed - before.unparsed)
+    }
+    return more
   }
 
   func recordLosses() {
     for event in losses.take() {
       guard let name = sources.withLock({ $0.names[event.source] }) else { continue }
-      pipeline.record(DaemonRecord.loss(event, source: name), mustBeSaid: true)
+      pipeline.record(DaemonRecord.loss(event, source: name), stating: .loss(event))
     }
   }
 
@@ -429,7 +441,7 @@ public final class Daemon: Sendable {
   public var recovered: RecoveryReport { recovery }
 }
 
-/// Whether writing has failed. Nothing is taken from the queue then.
+/// Whether writing has failed. Nothing is stored then.
 private final class FailureFlag: Sendable {
   let value = Atomic(false)
 }

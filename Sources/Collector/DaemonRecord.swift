@@ -43,23 +43,17 @@ enum DaemonRecord {
   }
 
   /// What each source gave in a span of time: how many messages, and how many that fit no format.
-  static func account(
-    _ inputs: [DaemonStatus.Input], since earlier: [DaemonStatus.Input], from: Int64, to: Int64
-  ) -> String {
-    let sums = inputs.map { input in
-      let before = earlier.first { $0.name == input.name }
-      // A source that was replaced counts anew.
-      let known = before.flatMap { $0.counters.messages <= input.counters.messages ? $0 : nil }
-      let received = Int(input.counters.messages - (known?.counters.messages ?? 0))
-      return (input.name, received, input.unparsed - (known?.unparsed ?? 0))
+  static func account(_ sums: [SourceSum], from: Int64, to: Int64) -> String {
+    // One that was replaced has the name of the other.
+    var byName: [SourceSum] = []
+    for sum in sums {
+      if let place = byName.firstIndex(where: { $0.name == sum.name }) {
+        byName[place].add(sum)
+      } else {
+        byName.append(sum)
+      }
     }
-    return account(sums, from: from, to: to)
-  }
-
-  static func account(_ sums: [(name: String, received: Int, unparsed: Int)], from: Int64, to: Int64)
-    -> String
-  {
-    let sources = sums.map { sum in
+    let sources = byName.map { sum in
       #"\#(JSON.quote(sum.name)):{"received":\#(sum.received),"unparsed":\#(sum.unparsed)}"#
     }
     return #"{"type":"account","from":"\#(Timestamp.text(from))","to":"\#(Timestamp.text(to))","#

@@ -17,8 +17,11 @@ public enum LogOpening {
     Process.forbidDumps()
     var options = options
     options.keyPath = keyPath
-    let writer = try LogWriter(directory: directory, key: try key(keyPath), options: options)
-    for report in try UnstoredFile.settle(writer) { told(report) }
+    var reports: [UnstoredAccount.Report] = []
+    let writer = try LogWriter(directory: directory, key: try key(keyPath), options: options) {
+      (writer) throws(WriteError) in reports = try UnstoredFile.settle(writer)
+    }
+    for report in reports { told(report) }
     return writer
   }
 

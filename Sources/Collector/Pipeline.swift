@@ -68,10 +68,9 @@ public final class Pipeline: Sendable {
   }
 
   /// Starts the threads. `writer` belongs to the pipeline from here on. What messages tell of lost ones goes to
-  /// `losses`. `stopped` is called once, from
-  /// another thread, if writing fails: nothing is taken from the queue any more. `chosen` is called, on
-  /// another thread too, when a source's format has been found out; `alarm`, on the writer's, with what somebody
-  /// should look after, and when that is over.
+  /// `losses`. `stopped` is called once, from another thread, if writing fails: nothing is stored any more. `chosen`
+  /// is called, on another thread too, when a source's format has been found out; `alarm`, on the writer's, with what
+  /// somebody should look after, and when that is over.
   init(
     _ writer: sending LogWriter, _ sources: SourceTable, _ options: PipelineOptions,
     losses: LossLedger? = nil, survivors: SurvivingCounts? = nil,
@@ -131,10 +130,12 @@ public final class Pipeline: Sendable {
       openBytes: log.gauges.openBytes, syncs: log.gauges.syncs.reading, blocks: log.gauges.blocks.reading)
   }
 
-  /// Appends an entry of Stele itself: one object of JSON. What `mustBeSaid` is said by the next who opens the log,
-  /// if writing fails before it is stored. False when the pipeline has ended.
-  @discardableResult public func record(_ json: String, mustBeSaid: Bool = false) -> Bool {
-    control.submit(json, mustBeSaid: mustBeSaid)
+  /// Appends an entry of Stele itself: one object of JSON. False when the pipeline has ended.
+  @discardableResult public func record(_ json: String) -> Bool { control.submit(json) }
+
+  /// The same of one that the next who opens the log appends if this one does not come to it.
+  @discardableResult func record(_ json: String, stating statement: Statement) -> Bool {
+    control.submit(json, stating: statement)
   }
 
   /// What was on its way when writing failed, in blocks that may have reached the file; and what of the entries of
@@ -318,7 +319,11 @@ public final class Pipeline: Sendable {
       }
       holdsMemory = true
       sequencer.note(place.firstIndex, since: batch.since)
-      try worker.encode(&batch, of: queue, at: place, into: block)
+      do throws(CryptoError) { try worker.encode(&batch, of: queue, at: place, into: block) } catch {
+        // Others wait for its slabs.
+        queue.recycle(batch)
+        throw error
+      }
       recordFormats()
       queue.recycle(batch)
       exchange.put(block)

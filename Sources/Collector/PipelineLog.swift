@@ -92,7 +92,7 @@ final class PipelineLog: Sendable {
   /// Waits until every finished segment is sealed; called by other threads.
   func waitForSeals() throws(WriteError) { try unsafe writer.waitForSeals() }
 
-  /// Ends the pipeline after a failure. What is in the queue is lost, and what the log holds stays intact.
+  /// Ends the pipeline after a failure. What is in the queue is not stored, and what the log holds stays intact.
   func fail(_ error: WriteError) {
     let waiting = [sequencer.waitingSince, queue.backlog.since].compactMap { $0 }.min()
     let isFirst = failed.withLock { failed in
@@ -260,13 +260,16 @@ final class PipelineLog: Sendable {
   private func appendReady(_ first: EncodedBlock) throws(WriteError) {
     var next: EncodedBlock? = first
     let due = Clock.monotonic() + commitInterval.nanoseconds
+    var count = 0
     while let block = next {
       unsyncedBlocks.withLock { $0.append((block.endIndex, block.tally)) }
-      survivors?.note(block: block.endIndex, tally: block.tally)
+      let statements = control.write(block.tally.first ?? 0)
+      survivors?.note(block: block.endIndex, tally: block.tally, statements)
       try unsafe writer.append(block)
       exchange.recycle(block)
       next = nil
-      if Clock.monotonic() >= due { break }
+      count += 1
+      if Clock.monotonic() >= due || count == SurvivingCounts.blocks { break }
       if case .block(let ready) = exchange.take(unsafe writer.tree.size, until: 0) { next = ready }
     }
     try unsafe writer.commit()

@@ -8,7 +8,26 @@ struct RunningSources: Sendable {
     var counters: SourceCounters
   }
 
+  /// What a source gives. It outlives the source, but not what the source needs to be received.
+  struct Account: Sendable {
+    let id: UInt32
+    let name: String
+    /// What is not stored is read again.
+    let isReread: Bool
+    let counters: SourceCounters
+
+    init(_ source: One) {
+      id = source.input.source.id
+      name = source.input.source.name
+      isReread = if case .files = source.input.source.endpoint { true } else { false }
+      counters = source.counters
+    }
+  }
+
   var all: [One] = []
+  /// Of sources that are no more, of which something is not stored yet, or not in an account entry.
+  var gone: [Account] = []
+  var accounts: [Account] { all.map(Account.init) + gone }
   /// Of every number whose losses may still come.
   var names: [UInt32: String] = [:]
   /// The highest number that was given.

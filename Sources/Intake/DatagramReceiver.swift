@@ -133,6 +133,8 @@ struct DatagramReceiver: ~Copyable, Sendable {
     // A network's errors (an ICMP answer to nothing we sent) are not this socket's; the next call goes on.
     let count = (try? batch.receive(from: sockets[index].socket)) ?? 0
     if count == 0 { return 0 }
+    // The kernel has them no more.
+    sockets[index].counters.expect(messages: count)
     let now = Clock.realtime()
     let source = sockets[index].source
     let transport = sockets[index].transport
@@ -152,7 +154,7 @@ struct DatagramReceiver: ~Copyable, Sendable {
     }
     if kept < count { sockets[index].reportRefusals(losses, &notices) }
     sockets[index].noteLimited(losses, now: now)
-    sockets[index].counters.count(messages: kept)
+    sockets[index].counters.count(messages: kept, expected: count)
     sockets[index].counters.bytes.add(bytes)
     sockets[index].counters.overlong.add(truncated)
     return count

@@ -90,7 +90,7 @@ struct DatagramSocket: ~Copyable {
     let more = Int32(bitPattern: now &- drops)
     if more <= 0 { return }
     drops = now
-    counters.kernelDrops.add(Int(more))
+    counters.count(kernelDrops: Int(more))
     losses.note(
       LossEvent(source: source, layer: .kernelUDP, count: UInt64(more), from: min(lastTime, time), to: time))
     if socket.isInherited { socket.accountedDrops = now }

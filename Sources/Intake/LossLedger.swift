@@ -135,7 +135,7 @@ public struct LossTotals: Equatable, Sendable {
 
 extension UInt64 {
   /// The sum, or the highest number: a forged count must not end the program.
-  fileprivate func addingCapped(_ other: UInt64) -> UInt64 {
+  public func addingCapped(_ other: UInt64) -> UInt64 {
     let (sum, overflow) = addingReportingOverflow(other)
     return overflow ? .max : sum
   }

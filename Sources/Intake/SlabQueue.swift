@@ -270,7 +270,7 @@ public final class SlabQueue: Sendable {
     wakeFillers()
   }
 
-  /// Takes back the slabs of a run that has been written.
+  /// Takes back what is left of a run.
   public func recycle(_ batch: consuming SlabBatch) {
     lock.lock()
     defer { lock.unlock() }

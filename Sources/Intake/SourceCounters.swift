@@ -21,14 +21,23 @@ public final class SourceCounters: Sendable {
   let receiveQueue = ReceiveQueueGauge()
   let unread = Atomic<Int>(0)
 
-  /// Gets each number of messages that is added, too.
-  private let survivor: (@Sendable (Int) -> Void)?
+  private let survivor: SurvivingCounter?
 
-  public init(survivor: (@Sendable (Int) -> Void)? = nil) { self.survivor = survivor }
+  public init(survivor: SurvivingCounter? = nil) { self.survivor = survivor }
 
-  func count(messages count: Int) {
+  /// Counts messages, of which `expected` says how many outlive the process already.
+  func count(messages count: Int, expected: Int = 0) {
     messages.add(count)
-    if count > 0 { survivor?(count) }
+    if count != expected { survivor?.messages(count - expected) }
+  }
+
+  /// Messages are in this process that may yet turn out to be none of the source's. From here on they are not
+  /// forgotten with it.
+  func expect(messages count: Int) { survivor?.messages(count) }
+
+  func count(kernelDrops count: Int) {
+    kernelDrops.add(count)
+    survivor?.kernelDrops(count)
   }
 
   /// The counters at one moment.
@@ -92,6 +101,19 @@ public final class SourceCounters: Sendable {
     reading.receiveQueueLimit = receiveQueue.limit.load(ordering: .relaxed)
     reading.unread = unread.load(ordering: .relaxed)
     return reading
+  }
+}
+
+/// Counts of one source that outlive the process. Both are called by the receiving threads, with what is to be added.
+public struct SurvivingCounter: Sendable {
+  /// Messages received; what was counted too many is taken back.
+  public let messages: @Sendable (Int) -> Void
+  /// Datagrams that the kernel dropped.
+  public let kernelDrops: @Sendable (Int) -> Void
+
+  public init(messages: @escaping @Sendable (Int) -> Void, kernelDrops: @escaping @Sendable (Int) -> Void) {
+    self.messages = messages
+    self.kernelDrops = kernelDrops
   }
 }
 

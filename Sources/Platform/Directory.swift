@@ -73,6 +73,12 @@ public struct Directory: ~Copyable, Sendable {
     }
   }
 
+  /// The directory of a path, with the `/` at its end, and what stands behind that.
+  public static func split(_ path: String) -> (parent: String, name: String) {
+    guard let slash = path.lastIndex(of: "/") else { return ("./", path) }
+    return (String(path[...slash]), String(path[path.index(after: slash)...]))
+  }
+
   /// Gives a file another name, replacing what has it.
   public func rename(_ name: String, to newName: String) throws(SystemError) {
     try checked("rename", full(name)) {

@@ -104,10 +104,12 @@ public final class LogWriter {
   private var previousID: SegmentID
   private var header = ByteBuffer()
 
-  /// Opens the log in `directory`, takes its lock, and recovers what a crash left.
-  public init(directory path: String, key: consuming SignerKey, options: WriterOptions = WriterOptions())
-    throws(WriteError)
-  {
+  /// Opens the log in `directory`, takes its lock, and recovers what a crash left. `begin` may append what is to
+  /// come before everything else: whoever is cut off in it finds the log as it was.
+  public init(
+    directory path: String, key: consuming SignerKey, options: WriterOptions = WriterOptions(),
+    begin: (LogWriter) throws(WriteError) -> Void = { _ in }
+  ) throws(WriteError) {
     SecureMemory.prepare()
     let directory = try Self.openDirectory(path)
     guard try system({ () throws(SystemError) in try directory.tryLock() }) else { throw .locked(path: path) }
@@ -139,6 +141,7 @@ public final class LogWriter {
     limits = SegmentLimits(bytes: options.segmentByteLimit, age: options.segmentAgeLimit)
     self.directory = directory
     self.key = key
+    try begin(self)
     if let epoch = recovered.epoch { try append(control: [epoch.text]) }
     // Once an encrypted segment is sealed, nobody here can read how far its lines go.
     if !recovered.unfinished.isEmpty, !positions.isEmpty {

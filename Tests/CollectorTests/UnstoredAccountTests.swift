@@ -1,4 +1,5 @@
 import Bytes
+import Foundation
 import MerkleLog
 import Platform
 import SegmentWriter
@@ -97,6 +98,25 @@ import Testing
     #expect(try said(log) == 4)
   }
 
+  /// Entries of whoever opens the log come behind, so that none of them is taken for these.
+  @Test func itIsSaidBeforeAnythingElse() throws {
+    let log = try TemporaryDirectory()
+    _ = try LogCreation.create(
+      directory: log.file("log"), origin: try #require(KeyName("test.example/log")),
+      keyPath: log.file("log.key"))
+    let size = try LogOpening.open(directory: log.file("log"), keyPath: log.file("log.key")).tree.size
+    // Without one-time keys, opening appends an epoch.
+    try Directory(log.path).remove("log.next")
+    try log.write("log.unstored", Array(try makeAccount(since: size).json.text.utf8))
+    _ = try open(log)
+    let lines = try Program.run(
+      Program.stele, ["search", log.file("log"), "--entries", "control", "--output", "raw"]
+    ).text.split(separator: "\n")
+    let epoch = try #require(lines.lastIndex { $0.contains("\"epoch\"") }, "\(lines)")
+    let loss = try #require(lines.firstIndex { $0.contains("unstored") }, "\(lines)")
+    #expect(loss < epoch)
+  }
+
   @Test func whatIsNoAccountIsKeptAndTold() throws {
     let log = try TemporaryDirectory()
     _ = try LogCreation.create(
@@ -104,7 +124,18 @@ import Testing
       keyPath: log.file("log.key"))
     try log.write("log.unstored", Array("{".utf8))
     let told = try open(log)
-    #expect(told.first?.error != nil && told.first?.path == log.file("log.unstored"))
-    #expect(try Directory(log.path).names().contains("log.unstored"))
+    let aside = log.file("log.unstored.unread")
+    #expect(told.count == 1 && told.first?.error != nil && told.first?.isAside == true)
+    #expect(told.first?.path == aside)
+    #expect(String(decoding: try log.read("log.unstored.unread"), as: UTF8.self) == "{")
+    // It does not stand in the way of the next, nor do a directory and a pipe.
+    #expect(try open(log).isEmpty)
+    try FileManager.default.createDirectory(
+      atPath: log.file("log.unstored"), withIntermediateDirectories: false)
+    #expect(try open(log).first?.error != nil)
+    try Directory(log.path).rename("log.unstored", to: "elsewhere")
+    let mkfifo = try #require(Program.find("mkfifo"))
+    #expect(try Program.run(mkfifo, [log.file("log.unstored")]).status == 0)
+    #expect(try open(log).first?.error != nil)
   }
 }

@@ -19,10 +19,7 @@ final class RetentionClock: Sendable {
   private let state = Mutex<(clock: SteadyClock?, kept: Int64?)>((nil, nil))
 
   init(_ directory: String) {
-    let path = LogCreation.beside(directory) + ".clock"
-    let slash = path.lastIndex(of: "/")
-    parent = slash.map { String(path[...$0]) } ?? "."
-    name = slash.map { String(path[path.index(after: $0)...]) } ?? path
+    (parent, name) = Directory.split(LogCreation.beside(directory) + ".clock")
   }
 
   /// `known` is asked for once, as in `SteadyClock`.

@@ -1,6 +1,7 @@
 import Bytes
 import Events
 import Intake
+import MerkleLog
 import Platform
 import SegmentWriter
 import Synchronization
@@ -11,64 +12,88 @@ import Synchronization
 /// Sources have places. Words of 8 bytes:
 ///
 ///     0              a number that no other daemon has
-///     1              when the last account was made
-///     by place       messages received, added by whoever receives; those of them, and of those that fit no format,
-///                    that an account tells of; and all that fit none
-///     records        size of the log, time, then by place messages in a log of that size: of the last two commits, and
-///                    of blocks behind them
+///     1              whose log: the ID of its first key
+///     2              when this was made
+///     by place       messages received, and datagrams that the kernel dropped, added by whoever sees them; messages
+///                    that fit no format
+///     records        size of the log, time, time of its newest account; then by place what a log of that size has:
+///                    messages, drops, and what accounts tell of, messages received and those of no format. Of the
+///                    last two commits, and of blocks behind them
 ///     names          by place: length, which is 0 for none; whether it is read again; the name
 ///
 /// A record is void while it is written (size 0), and names stand before anything is counted.
 final class SurvivingCounts: Sendable {
   /// Sources that have a place. What others receive does not survive.
   static let places = 128
-  static let records = 64
+  /// Blocks that have a record. More must not be written between two commits.
+  static let blocks = 62
+  private static let records = 2 + blocks
   private static let nameWords = 32
-  private static let recordWords = 2 + places
-  private static let received = 2
-  private static let accounted = received + places
-  private static let accountedUnparsed = accounted + places
-  private static let unparsed = accountedUnparsed + places
+  private static let received = 3
+  private static let dropped = received + places
+  private static let unparsed = dropped + places
   private static let firstRecord = unparsed + places
+  private static let recordHeader = 3
+  private static let recordWords = recordHeader + Sum.count * places
   private static let firstName = firstRecord + records * recordWords
   private static let words = firstName + places * nameWords
 
+  /// What a record has of each place, in this order.
+  private enum Sum: Int {
+    case stored, dropped, accounted, accountedUnparsed
+    static let count = 4
+  }
+
   private struct State {
     var places: [UInt32: Int] = [:]
-    /// By place.
-    var stored = [UInt64](repeating: 0, count: SurvivingCounts.places)
+    /// As in a record.
+    var sums = [UInt64](repeating: 0, count: Sum.count * SurvivingCounts.places)
+    var accountTime: UInt64
     var commits = 0
     var blocks = 0
+
+    mutating func add(_ amount: Int, to sum: Sum, _ source: UInt32) {
+      guard let place = places[source] else { return }
+      sums[sum.rawValue * SurvivingCounts.places + place] += UInt64(max(0, amount))
+    }
   }
 
   private let cells: SharedCounters
-  private let state = Mutex(State())
+  private let state: Mutex<State>
   let identity: UInt64
   var path: String { cells.path }
 
-  /// Nil where there is no place for it.
-  init?(log: String) {
+  /// At the first of `paths` that is possible; nil where none is.
+  init?(at paths: [String], key: LogKeys) {
     identity = UInt64.random(in: 1 ... .max)
-    for path in Self.paths(log) {
+    let now = UInt64(Clock.realtime())
+    for path in paths {
       guard let cells = try? SharedCounters(creating: path, count: Self.words) else { continue }
       self.cells = cells
+      state = Mutex(State(accountTime: now))
       cells[0] = identity
-      cells[1] = UInt64(Clock.realtime())
+      cells[1] = Self.id(key)
+      cells[2] = now
       return
     }
     return nil
   }
 
+  private static func id(_ keys: LogKeys) -> UInt64 { UInt64((keys.first ?? keys.origin).id) }
+
+  /// Where those of a log may be.
   static func paths(_ log: String) -> [String] {
     var path = LogCreation.unstoredPath(log)
     if !path.hasPrefix("/") { path = "\(Process.workingDirectory)/\(path)" }
-    let name = "/stele-" + String(path.dropFirst()).replacing("/", with: "-")
+    // As systemd-escape has it, so that no two paths have one name.
+    let name = path.dropFirst().replacing("\\", with: #"\x5c"#).replacing("-", with: #"\x2d"#)
+      .replacing("/", with: "-")
     let directories = ["/run/stele", Process.environment("XDG_RUNTIME_DIR")].compactMap { $0 }
-    return directories.map { $0 + name }.filter { !$0.utf8.contains(0) }
+    return directories.map { "\($0)/stele-\(name)" }.filter { !$0.utf8.contains(0) }
   }
 
-  /// What adds up the messages of a source; nil when it has no place.
-  func counter(of source: Source) -> (@Sendable (Int) -> Void)? {
+  /// What adds up what a source gives; nil when it has no place.
+  func counter(of source: Source) -> SurvivingCounter? {
     let name = Array(source.name.utf8)
     let isReread = if case .files = source.endpoint { true } else { false }
     let place = state.withLock { state -> Int? in
@@ -85,18 +110,30 @@ final class SurvivingCounts: Sendable {
       return place
     }
     guard let place else { return nil }
-    return { [cells] count in cells.add(UInt64(count), at: Self.received + place) }
+    return SurvivingCounter(
+      messages: { [cells] in cells.add($0, at: Self.received + place) },
+      kernelDrops: { [cells] in cells.add($0, at: Self.dropped + place) })
   }
 
   // MARK: The writer's part
 
-  /// A block is about to be written, behind which the log has `size` entries.
-  func note(block size: UInt64, tally: [Int]) {
+  /// A block is about to be written, behind which the log has `size` entries. Its own ones state this.
+  func note(block size: UInt64, tally: [Int], _ statements: [Statement]) {
     state.withLock { state in
-      for (id, place) in state.places where Int(id) < tally.count {
-        state.stored[place] += UInt64(tally[Int(id)])
+      for id in state.places.keys where Int(id) < tally.count { state.add(tally[Int(id)], to: .stored, id) }
+      for statement in statements {
+        switch statement {
+        case .loss(let event):
+          if event.layer == .kernelUDP { state.add(Int(clamping: event.count), to: .dropped, event.source) }
+        case .account(let sums, let time):
+          for sum in sums {
+            state.add(sum.received, to: .accounted, sum.source)
+            state.add(sum.unparsed, to: .accountedUnparsed, sum.source)
+          }
+          state.accountTime = UInt64(time)
+        }
       }
-      write(2 + state.blocks % (Self.records - 2), size, state.stored)
+      write(2 + state.blocks % Self.blocks, size, state)
       state.blocks += 1
     }
   }
@@ -105,37 +142,26 @@ final class SurvivingCounts: Sendable {
   func note(commit size: UInt64, _ counters: ParseCounters) {
     state.withLock { state in
       for (id, place) in state.places { cells[Self.unparsed + place] = UInt64(counters.unparsed(Int(id))) }
-      write(state.commits % 2, size, state.stored)
+      write(state.commits % 2, size, state)
       state.commits += 1
     }
   }
 
-  private func write(_ record: Int, _ size: UInt64, _ stored: [UInt64]) {
+  private func write(_ record: Int, _ size: UInt64, _ state: borrowing State) {
     let first = Self.firstRecord + record * Self.recordWords
     cells[first] = 0
     cells[first + 1] = UInt64(Clock.realtime())
-    for place in 0..<stored.count { cells[first + 2 + place] = stored[place] }
+    cells[first + 2] = state.accountTime
+    for (word, sum) in state.sums.enumerated() { cells[first + Self.recordHeader + word] = sum }
     cells[first] = size
-  }
-
-  /// The log is told what sources have given until now.
-  func note(account inputs: [(id: UInt32, received: Int, unparsed: Int)], time: Int64) {
-    state.withLock { state in
-      for input in inputs {
-        guard let place = state.places[input.id] else { continue }
-        cells[Self.accounted + place] = UInt64(input.received)
-        cells[Self.accountedUnparsed + place] = UInt64(input.unparsed)
-      }
-      cells[1] = UInt64(time)
-    }
   }
 
   /// Everything is stored, or accounted for elsewhere.
   func remove() { try? Self.remove(path) }
 
   static func remove(_ path: String) throws(SystemError) {
-    let slash = path.lastIndex(of: "/") ?? path.startIndex
-    try Directory(String(path[...slash])).remove(String(path[slash...].dropFirst()))
+    let (parent, name) = Directory.split(path)
+    try Directory(parent).remove(name)
   }
 
   // MARK: The next daemon's part
@@ -145,32 +171,45 @@ final class SurvivingCounts: Sendable {
     for path in paths(log) where try SharedCounters.left(at: path)?.first == identity { try remove(path) }
   }
 
+  /// Why these say nothing of a log; nil when they do.
+  static func objection(to cells: [UInt64], key: LogKeys) -> String? {
+    if cells.count != words { return "it is no count of messages" }
+    return cells[1] == id(key) ? nil : "it tells of another log that was here"
+  }
+
   /// What a killed daemon has received and a log with `size` entries does not hold.
-  static func account(of cells: [UInt64], size: UInt64) -> UnstoredAccount? {
-    guard cells.count == words else { return nil }
-    let record = (0..<records).map { firstRecord + $0 * recordWords }
-      .filter { cells[$0] > 0 && cells[$0] <= size }.max { cells[$0] < cells[$1] }
+  static func account(of cells: [UInt64], size: UInt64) -> UnstoredAccount {
+    let records = (0..<records).map { firstRecord + $0 * recordWords }
+    let record = records.filter { cells[$0] > 0 && cells[$0] <= size }.max { cells[$0] < cells[$1] }
     let now = Clock.realtime()
+    func time(_ word: Int) -> Int64 { min(Int64(clamping: cells[word]), now) }
     // What comes next may have been received a little before a commit, but not before the one in front of that.
-    let commits = (0..<2).map { firstRecord + $0 * recordWords }.filter { cells[$0] > 0 }
-    let from = commits.map { min(Int64(clamping: cells[$0 + 1]), now) }.min() ?? now
+    let from = records.prefix(2).filter { cells[$0] > 0 }.map { time($0 + 1) }.min() ?? now
     var account = UnstoredAccount(from: from, to: now, identity: cells[0])
     var part = UnstoredAccount.Part(end: nil)
-    var sums: [(name: String, received: Int, unparsed: Int)] = []
+    var sums: [SourceSum] = []
     for place in 0..<places {
       guard let (name, isReread) = name(of: place, cells) else { continue }
+      func missing(_ word: Int, _ sum: Sum) -> UInt64 {
+        let all = cells[word + place]
+        let known = record.map { cells[$0 + recordHeader + sum.rawValue * places + place] } ?? 0
+        return all > known ? all - known : 0
+      }
       if isReread { account.reread.insert(name) }
-      let received = cells[Self.received + place]
-      let stored = record.map { cells[$0 + 2 + place] } ?? 0
-      if received > stored { part.messages[name, default: 0] += received - stored }
+      let messages = missing(received, .stored), drops = missing(dropped, .dropped)
+      if messages > 0 { part.messages[name] = (part.messages[name] ?? 0).addingCapped(messages) }
+      if drops > 0 {
+        let loss = LossEvent(source: 0, layer: .kernelUDP, count: drops, from: from, to: now)
+        part.statements.append(DaemonRecord.loss(loss, source: name))
+      }
       sums.append(
-        (
-          name, Int(clamping: received &- cells[accounted + place]),
-          Int(clamping: cells[unparsed + place] &- cells[accountedUnparsed + place])
-        ))
+        SourceSum(
+          source: 0, name: name, received: Int(clamping: missing(received, .accounted)),
+          unparsed: Int(clamping: missing(unparsed, .accountedUnparsed))))
     }
     if sums.contains(where: { $0.received > 0 }) {
-      part.statements.append(DaemonRecord.account(sums, from: min(Int64(clamping: cells[1]), now), to: now))
+      let since = time(record.map { $0 + 2 } ?? 2)
+      part.statements.append(DaemonRecord.account(sums, from: since, to: now))
     }
     account.parts = [part]
     return account

@@ -18,7 +18,8 @@ struct UnstoredBlocks {
 /// What a daemon whose writing failed leaves to the next writer, in a file: messages that were received and are not
 /// in the log, and what the log was to be told of losses before and was not.
 ///
-/// The same is made of the `SurvivingCounts` of a daemon that was killed. Only who opens the log again knows which of the blocks are there whose `fdatasync` had not come back.
+/// The same is made of the `SurvivingCounts` of a daemon that was killed. Only who opens the log again knows which of
+/// the blocks are there whose `fdatasync` had not come back.
 public struct UnstoredAccount: Equatable, Sendable {
   /// What came of it, for people.
   public struct Report: Sendable {
@@ -26,6 +27,8 @@ public struct UnstoredAccount: Equatable, Sendable {
     public var path: String?
     /// Why not, or why it cannot be read.
     public var error: String?
+    /// It was given this name because nobody can read it.
+    public var isAside = false
     /// Messages by source.
     public var lost: [String: UInt64] = [:]
 
@@ -68,15 +71,15 @@ public struct UnstoredAccount: Equatable, Sendable {
     to = max(from, Clock.realtime())
     for block in blocks.written { parts.append(Part(end: block.end, statements: block.statements)) }
     parts.append(Part(end: nil, statements: blocks.statements))
-    for source in sources.all {
-      let name = source.input.source.name, id = Int(source.input.source.id)
-      if case .files = source.input.source.endpoint { reread.insert(name) }
+    for source in sources.accounts {
+      let name = source.name, id = Int(source.id)
+      if source.isReread { reread.insert(name) }
       var rest = Int(source.counters.reading.messages) - counters.stored(id)
       for (place, block) in blocks.written.enumerated() where id < block.tally.count && block.tally[id] > 0 {
-        parts[place].messages[name] = UInt64(block.tally[id])
+        parts[place].messages[name, default: 0] += UInt64(block.tally[id])
         rest -= block.tally[id]
       }
-      if rest > 0 { parts[parts.count - 1].messages[name] = UInt64(rest) }
+      if rest > 0 { parts[parts.count - 1].messages[name, default: 0] += UInt64(rest) }
     }
   }
 
@@ -85,7 +88,7 @@ public struct UnstoredAccount: Equatable, Sendable {
 
   private func absent(_ size: UInt64) -> [String: UInt64] {
     var sum: [String: UInt64] = [:]
-    for part in missing(size) { sum.merge(part.messages, uniquingKeysWith: &+) }
+    for part in missing(size) { sum.merge(part.messages, uniquingKeysWith: { $0.addingCapped($1) }) }
     return sum
   }
 

@@ -18,10 +18,7 @@ struct UnstoredFile {
   private var path: String { parent + name }
 
   init(_ log: String) {
-    let path = LogCreation.unstoredPath(log)
-    let slash = path.lastIndex(of: "/")
-    parent = slash.map { String(path[...$0]) } ?? "./"
-    name = slash.map { String(path[path.index(after: $0)...]) } ?? path
+    (parent, name) = Directory.split(LogCreation.unstoredPath(log))
   }
 
   /// Leaves an account. Returns where.
@@ -36,7 +33,9 @@ struct UnstoredFile {
   /// Nil when there is none, null when it is something else.
   private func read() throws(SystemError) -> JSONValue? {
     do throws(SystemError) {
-      let bytes = try Directory(parent).readFile(name, limit: Self.limit)
+      var bytes = ByteBuffer()
+      // A pipe of that name has no writer to wait for.
+      try FileDescriptor(reading: path, waiting: false).readAll(limit: Self.limit, into: &bytes)
       return (try? JSONValue(parsing: bytes.view)) ?? .null
     } catch {
       if error.errno == .noSuchFile { return nil }
@@ -65,7 +64,7 @@ struct UnstoredFile {
     do throws(SystemError) {
       guard let json = try read() else { return nil }
       guard let claim = Claim(json, recoveredSize: writer.recoveredSize) else {
-        return .init(path: path, error: "it is no account of lost messages")
+        return Self.putAside(path, "it is no account of lost messages")
       }
       // The counts say no more than that.
       if let counts = claim.counts { try SurvivingCounts.remove(counts, of: writer.path) }
@@ -80,12 +79,23 @@ struct UnstoredFile {
     let claimed: Claim
     do throws(SystemError) {
       guard let cells = try SharedCounters.left(at: path) else { return nil }
-      guard let account = SurvivingCounts.account(of: cells, size: writer.recoveredSize) else {
-        return .init(path: path, error: "it is no count of messages")
+      if let objection = SurvivingCounts.objection(to: cells, key: writer.logKeys) {
+        return Self.putAside(path, objection)
       }
-      claimed = Claim(account, size: writer.recoveredSize)
+      claimed = Claim(
+        SurvivingCounts.account(of: cells, size: writer.recoveredSize), size: writer.recoveredSize)
     } catch { return .init(path: path, error: "\(error)") }
     return try say(claimed, removing: path, writer)
+  }
+
+  /// Gives what nobody can read another name, so that it does not stand in the way of what comes.
+  private static func putAside(_ path: String, _ reason: String) -> UnstoredAccount.Report {
+    let (parent, name) = Directory.split(path)
+    let aside = name + ".unread"
+    do throws(SystemError) {
+      try Directory(parent).rename(name, to: aside)
+      return .init(path: parent + aside, error: reason, isAside: true)
+    } catch { return .init(path: path, error: reason) }
   }
 
   private func say(

@@ -83,10 +83,10 @@ extension DaemonService {
   static func said(_ account: UnstoredAccount.Report) -> String {
     let path = account.path ?? ""
     if let error = account.error {
-      return """
-        what a run before received and lost stands in \(path), and that cannot be read: \(error). Mend that and start \
-        again, or remove the file
-        """
+      let mend =
+        account.isAside ? "It was put aside under this name" : "Mend that and start again, or remove the file"
+      return
+        "what a run before received and lost stands in \(path), and that cannot be read: \(error). \(mend)"
     }
     return
       "a run before was killed, or could not write. Received and lost: \(account.messages); the log says so now"
