@@ -9,7 +9,10 @@ final class Child: Sendable {
   private let errors: String
 
   /// Starts `path` with what it prints going to `<name>.out` and `<name>.err` of the directory.
-  init(_ path: String, _ arguments: [String], name: String, in scratch: Scratch) throws {
+  init(
+    _ path: String, _ arguments: [String], name: String, in scratch: Scratch,
+    environment: [String: String] = [:]
+  ) throws {
     self.name = name
     output = "\(name).out"
     errors = "\(name).err"
@@ -21,6 +24,7 @@ final class Child: Sendable {
     process.arguments = arguments
     // Stamps without a zone are read as UTC.
     process.environment = ProcessInfo.processInfo.environment.merging(["TZ": "UTC"]) { $1 }
+      .merging(environment) { $1 }
     process.currentDirectoryURL = URL(fileURLWithPath: scratch.path)
     process.standardInput = FileHandle.nullDevice
     process.standardOutput = FileHandle(forWritingAtPath: scratch.file(output))

@@ -21,11 +21,11 @@ final class Daemon {
     try self.init(log, arguments: ["--log", log.directory] + listen + flags, sourceCount: urls.count)
   }
 
-  init(_ log: SteleLog, arguments: [String], sourceCount: Int) throws {
+  init(_ log: SteleLog, arguments: [String], sourceCount: Int, environment: [String: String] = [:]) throws {
     self.log = log
     child = try Child(
       stelePath, ["serve", "--status-json"] + arguments, name: "serve-\(UInt32.random(in: 0 ... .max))",
-      in: log.scratch)
+      in: log.scratch, environment: environment)
     try waitUntil("stele serve: \(child.complaints)") {
       try #require(child.isRunning, "\(child.complaints)")
       return child.complaints.split(separator: "\n").count { $0.contains("listening on") } >= sourceCount
